@@ -1,0 +1,1 @@
+//! Replays recorded traffic through the decision code under a virtual clock.

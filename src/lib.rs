@@ -1,0 +1,5 @@
+//! Trimtab, an adaptive gateway for AI model traffic.
+//!
+//! *Scoring decides, the gateway does, the simulator replays, the bench measures.*
+//! `docs/ARCHITECTURE.md` names the rooms below and what must hold in each.
+
