@@ -1,0 +1,66 @@
+//! A [`Tuning`] made ready for the request path: decay tables and constants in the units of the packed words.
+//!
+//! # Invariants
+//! - Computed once, at construction; never changes.
+
+use crate::ewma::Decay;
+use crate::time::{Span, TICK_SHIFT};
+use crate::tuning::Tuning;
+
+/// log2 of the ticks in one unit of the slow decay: 262 ms, so that a decay step is larger than the rounding of the counts.
+const SLOW_SHIFT: u32 = 4;
+
+/// The constants and tables that recording and selecting use.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    /// Where everything else comes from.
+    pub(crate) tuning: Tuning,
+    /// Decay of the fast counts.
+    pub(crate) fast: Decay,
+    /// Decay of the slow counts, of the parent's and of drift in idleness.
+    pub(crate) slow: Decay,
+    /// Decay that weighs the samples of the drift.
+    pub(crate) drift: Decay,
+    /// `ln(degraded_ratio)`.
+    pub(crate) degraded_ln: f32,
+    /// Whether `taper_power` is 4, as it is by default: then no library call is needed.
+    taper_quartic: bool,
+    /// `explore_stale` in ticks.
+    pub(crate) explore_stale: u32,
+}
+
+impl Rules {
+    /// The rules that `tuning` sets.
+    pub(crate) fn new(tuning: &Tuning) -> Self {
+        Self {
+            tuning: *tuning,
+            fast: Decay::new(tuning.error.tau_fast, 0),
+            slow: Decay::new(tuning.error.tau_slow, SLOW_SHIFT),
+            drift: Decay::new(tuning.latency.tau_drift, 0),
+            degraded_ln: tuning.latency.degraded_ratio.ln(),
+            taper_quartic: (tuning.draw.taper_power - 4.0).abs() < f32::EPSILON,
+            explore_stale: ticks(tuning.draw.explore_stale),
+        }
+    }
+
+    /// Part of its weight left to a route that provably fails at `proven`; 1 up to `taper_from`.
+    pub(crate) fn taper(&self, proven: f32) -> f32 {
+        let draw = &self.tuning.draw;
+        if proven <= draw.taper_from {
+            return 1.0;
+        }
+        let part = draw.taper_from / proven;
+        if self.taper_quartic {
+            (part * part) * (part * part)
+        } else {
+            part.powf(draw.taper_power)
+        }
+    }
+}
+
+/// A span in whole ticks, rounded down; at most 2³¹.
+pub(crate) fn ticks(span: Span) -> u32 {
+    u32::try_from(span.as_micros() >> TICK_SHIFT)
+        .unwrap_or(u32::MAX)
+        .min(1 << 31)
+}

@@ -1,0 +1,365 @@
+//! Which candidate gets a request: three gates, one currency, one draw.
+//!
+//! Gates (circuit, ceilings, capability) leave the candidates that may serve; each gets an expected cost in milliseconds; those within the band of the best are drawn by the operator's weights.
+//! No power of two choices: it gives a route that fails fast half of the traffic, because failing fast looks idle.
+//! No sharpened draw inside the band: in health the operator's weights hold exactly.
+//!
+//! # Invariants
+//! - No allocation, no lock, two passes over the candidates.
+//! - A candidate that was tried or cannot serve is never picked; a set with any other candidate is never answered with [`Decision::Exhausted`].
+//! - The propensity of a pick is the exact probability with which it was picked, given the state it was picked in.
+//! - Exploration and probes never happen on a retry that has another choice.
+
+mod block;
+mod explain;
+mod lanes;
+mod pool;
+mod survey;
+
+pub use explain::{Explained, Explanation, explain};
+pub use pool::{Candidate, MAX_CANDIDATES, Pool};
+
+use rand::{Rng, RngExt};
+
+use crate::cost::Terms;
+use crate::route::{Ask, Asked};
+use crate::rules::ticks;
+use crate::time::{Span, Time};
+
+use survey::Survey;
+
+/// Least time that a refused client is asked to wait: shorter would invite it back into the same full ceilings.
+const RETRY_AFTER_MIN: Span = Span::from_millis(50);
+
+/// Blocks that hold the largest pool.
+const MOST_BLOCKS: usize = MAX_CANDIDATES / lanes::LANES;
+
+/// The candidates that one request has already been sent to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tried([u64; 4]);
+
+impl Tried {
+    /// Adds a candidate; an index from 256 up is ignored.
+    pub fn insert(&mut self, index: usize) {
+        if let Some(word) = self.0.get_mut(index / 64) {
+            *word |= 1 << (index % 64);
+        }
+    }
+
+    /// Whether the candidate was tried.
+    #[must_use]
+    pub fn contains(&self, index: usize) -> bool {
+        self.0
+            .get(index / 64)
+            .is_some_and(|word| word >> (index % 64) & 1 == 1)
+    }
+
+    /// How many were tried.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
+    }
+
+    /// Whether none was tried: this is the request's first attempt.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0 == [0; 4]
+    }
+}
+
+/// What to do with a request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Decision {
+    /// Send it to this candidate.
+    Picked(Pick),
+    /// Refuse it here: every candidate is at its ceiling.
+    Shed {
+        /// When a candidate is expected to have room.
+        retry_after: Span,
+        /// Why.
+        reason: ShedReason,
+    },
+    /// Every candidate was tried or cannot serve it.
+    Exhausted,
+}
+
+/// Why a request was refused here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ShedReason {
+    /// The learned or told ceilings are full.
+    Full,
+    /// Providers asked us to wait.
+    Blocked,
+}
+
+/// How a candidate was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Drawn from the band by weight.
+    Normal,
+    /// Sent there to refresh what is known of it.
+    Explored,
+    /// The one probe of a route that is set aside.
+    Probe,
+    /// Nearly full, but no other was better.
+    Hot,
+    /// Every candidate is set aside; this one fails least.
+    Panic,
+}
+
+impl Mode {
+    /// The name used in metrics, logs and traces; lower snake case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Explored => "explored",
+            Self::Probe => "probe",
+            Self::Hot => "hot",
+            Self::Panic => "panic",
+        }
+    }
+}
+
+/// What keeps regular traffic from a candidate, from nothing to everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Gate {
+    /// Nothing.
+    Cold = 0,
+    /// Nothing, but it gets only a part of its weight.
+    Recovering = 1,
+    /// It is nearly full and used last.
+    Hot = 2,
+    /// A ceiling leaves no room for this request.
+    Full = 3,
+    /// The provider asked us to wait.
+    Blocked = 4,
+    /// Its circuit is open.
+    Open = 5,
+    /// Its key was rejected.
+    Held = 6,
+    /// It cannot serve this model.
+    Incapable = 7,
+    /// This request was already sent there.
+    Tried = 8,
+}
+
+impl Gate {
+    /// Whether regular traffic is drawn to it.
+    #[must_use]
+    pub const fn is_cold(self) -> bool {
+        matches!(self, Self::Cold | Self::Recovering)
+    }
+
+    /// Whether its circuit is closed and it has room.
+    const fn is_closed(self) -> bool {
+        matches!(self, Self::Cold | Self::Recovering | Self::Hot)
+    }
+}
+
+/// The chosen candidate and why.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pick {
+    /// Its index in the pool.
+    pub index: usize,
+    /// The probability with which it was chosen; 0..=1.
+    pub propensity: f32,
+    /// How it was chosen.
+    pub mode: Mode,
+    /// Best expected cost divided by its own; 0..=1.
+    pub score: f32,
+    /// How many candidates were in the band.
+    pub band: u16,
+    /// Its expected cost.
+    pub cost: Terms,
+}
+
+/// Chooses a candidate for `ask`.
+pub fn select(pool: &Pool, ask: &Ask, tried: &Tried, now: Time, rng: &mut impl Rng) -> Decision {
+    // Why several sizes: clearing 256 lines costs more than surveying four.
+    match pool.candidates().len() {
+        0..=8 => select_among::<1>(pool, ask, tried, now, rng),
+        9..=16 => select_among::<2>(pool, ask, tried, now, rng),
+        17..=64 => select_among::<8>(pool, ask, tried, now, rng),
+        _ => select_among::<MOST_BLOCKS>(pool, ask, tried, now, rng),
+    }
+}
+
+fn select_among<const N: usize>(
+    pool: &Pool,
+    ask: &Ask,
+    tried: &Tried,
+    now: Time,
+    rng: &mut impl Rng,
+) -> Decision {
+    pool.refresh(now);
+    let asked = Asked::new(ask, pool.expected_output(ask), now, &pool.rules);
+    let mut survey = Survey::<N>::EMPTY;
+    survey.take(pool, &asked, tried);
+    if tried.is_empty() {
+        pool.earn();
+        pass_over(pool, &survey);
+    }
+    if let Some(index) = due_probe(pool, &survey, ask, tried, now)
+        && pool.candidates()[index].route.claim_probe(now, &pool.rules)
+    {
+        return Decision::Picked(pick(pool, &survey, index, 1.0, Mode::Probe));
+    }
+    let course = course(pool, &survey, &asked, tried);
+    match course {
+        Course::Shed(reason) => Decision::Shed {
+            retry_after: room_after(pool, &survey, &asked),
+            reason,
+        },
+        Course::Exhausted => Decision::Exhausted,
+        Course::One(index, mode) => Decision::Picked(pick(pool, &survey, index, 1.0, mode)),
+        Course::Draw { explore, .. } => {
+            let target = explore.filter(|&(_, chance)| rng.random::<f32>() < chance && pool.pay());
+            let (index, mode) = match target {
+                Some((index, _)) => (index, Mode::Explored),
+                None => (
+                    survey.drawn(rng.random::<f32>() * survey.total),
+                    Mode::Normal,
+                ),
+            };
+            let propensity = course.propensity(index, &survey);
+            Decision::Picked(pick(pool, &survey, index, propensity, mode))
+        }
+    }
+}
+
+/// How a request is decided once no probe is due.
+#[derive(Clone, Copy, Debug)]
+enum Course {
+    /// Drawn from the band; or, with this chance, sent to that candidate to learn.
+    Draw {
+        explore: Option<(usize, f32)>,
+    },
+    /// No choice.
+    One(usize, Mode),
+    Shed(ShedReason),
+    Exhausted,
+}
+
+impl Course {
+    fn mode(self) -> Option<Mode> {
+        match self {
+            Self::Draw { .. } => Some(Mode::Normal),
+            Self::One(_, mode) => Some(mode),
+            Self::Shed(_) | Self::Exhausted => None,
+        }
+    }
+
+    /// The probability with which `index` is picked; 0..=1.
+    fn propensity<const N: usize>(self, index: usize, survey: &Survey<N>) -> f32 {
+        match self {
+            Self::Draw { explore } => {
+                let chance = explore.map_or(0.0, |(_, chance)| chance);
+                let explored = if explore.is_some_and(|(target, _)| target == index) {
+                    chance
+                } else {
+                    0.0
+                };
+                explored + (1.0 - chance) * survey.weight(index) / survey.total
+            }
+            Self::One(chosen, _) if chosen == index => 1.0,
+            _ => 0.0,
+        }
+    }
+}
+
+fn course<const N: usize>(pool: &Pool, survey: &Survey<N>, asked: &Asked, tried: &Tried) -> Course {
+    if survey.band > 0 {
+        let may_explore = tried.is_empty() && pool.can_explore();
+        let stalest = may_explore.then(|| survey.stalest(pool, asked)).flatten();
+        return Course::Draw {
+            explore: stalest.map(|index| (index, pool.rules.tuning.draw.explore_chance)),
+        };
+    }
+    if let Some(index) = survey.least_utilised(Gate::Hot) {
+        return Course::One(index, Mode::Hot);
+    }
+    if let Some(index) = survey.least_failing(Gate::Open) {
+        return Course::One(index, Mode::Panic);
+    }
+    if survey.saw(Gate::Full) {
+        return Course::Shed(ShedReason::Full);
+    }
+    if survey.saw(Gate::Blocked) {
+        return Course::Shed(ShedReason::Blocked);
+    }
+    survey
+        .least_failing(Gate::Held)
+        .map_or(Course::Exhausted, |i| Course::One(i, Mode::Panic))
+}
+
+/// The candidate set aside whose probe has been due the longest, if this request may be it.
+fn due_probe<const N: usize>(
+    pool: &Pool,
+    survey: &Survey<N>,
+    ask: &Ask,
+    tried: &Tried,
+    now: Time,
+) -> Option<usize> {
+    if !survey.saw(Gate::Open) && !survey.saw(Gate::Held) && !survey.saw(Gate::Incapable) {
+        return None;
+    }
+    let alternatives = survey.band > 0 || survey.saw(Gate::Hot);
+    if !tried.is_empty() && alternatives {
+        return None;
+    }
+    let circuit = &pool.rules.tuning.circuit;
+    let patience = if ask.probe_ok || !alternatives {
+        0
+    } else {
+        ticks(circuit.probe_patience)
+    };
+    let aside = survey.gates().zip(pool.candidates()).enumerate();
+    let aside =
+        aside.filter(|(_, (gate, _))| matches!(gate, Gate::Open | Gate::Held | Gate::Incapable));
+    let due = aside.filter_map(|(index, (_, candidate))| {
+        let route = &candidate.route;
+        let past = route.circuit().due(now.tick(), route.skipped(), circuit)?;
+        (past >= patience).then_some((past, index))
+    });
+    due.max().map(|(_, index)| index)
+}
+
+/// Counts the request for every route that is set aside.
+fn pass_over<const N: usize>(pool: &Pool, survey: &Survey<N>) {
+    if !survey.saw(Gate::Open) {
+        return;
+    }
+    for (gate, candidate) in survey.gates().zip(pool.candidates()) {
+        if gate == Gate::Open {
+            candidate.route.skip();
+        }
+    }
+}
+
+fn pick<const N: usize>(
+    pool: &Pool,
+    survey: &Survey<N>,
+    index: usize,
+    propensity: f32,
+    mode: Mode,
+) -> Pick {
+    Pick {
+        index,
+        propensity,
+        mode,
+        score: survey.score(index),
+        band: survey.band,
+        cost: survey.terms(index, &pool.rules),
+    }
+}
+
+/// When the first full or blocked candidate is expected to have room.
+fn room_after<const N: usize>(pool: &Pool, survey: &Survey<N>, asked: &Asked) -> Span {
+    let gated = survey.gates().zip(pool.candidates());
+    let gated = gated.filter(|(gate, _)| matches!(gate, Gate::Full | Gate::Blocked));
+    let soonest = gated
+        .map(|(_, candidate)| candidate.route.wait(asked))
+        .min();
+    soonest.unwrap_or(RETRY_AFTER_MIN).max(RETRY_AFTER_MIN)
+}

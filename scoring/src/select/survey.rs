@@ -1,0 +1,260 @@
+//! What every candidate looks like for one request: gates, cost, band and draw weight.
+//!
+//! Two passes over the candidates, on the stack: the first reads a line or two of each route, the second prices them against the best alternative.
+//! Both go by blocks of eight, each quantity side by side, so that the arithmetic is vectorised.
+//!
+//! # Invariants
+//! - A survey writes nothing: selecting and explaining compute it by the same functions.
+//! - Draw weights are finite, not negative, and positive only inside the band.
+
+use crate::cost::{self, Reading, Terms};
+use crate::float::smaller;
+use crate::route::Asked;
+use crate::rules::Rules;
+
+use super::block::Block;
+use super::lanes::{LANES, Lane, Lanes};
+use super::{Gate, Pool, Tried};
+
+/// Taper below which a route gets too few requests to clear itself, and is explored like one outside the band.
+const TAPERED: f32 = 0.5;
+/// Multiples of `explore_stale` after which that happens: its failures are known, so it is less worth knowing.
+const TAPERED_PATIENCE: u32 = 5;
+
+/// Every candidate, surveyed; `N` blocks hold at least their number.
+#[derive(Debug)]
+pub(super) struct Survey<const N: usize> {
+    len: usize,
+    blocks: [Block; N],
+    /// Latency of the best alternative, in ms.
+    pub(super) alternative_ms: f32,
+    /// Least cost of any candidate that regular traffic may use; of any at all if there is none.
+    best: f32,
+    /// Sum of the draw weights.
+    pub(super) total: f32,
+    pub(super) band: u16,
+    /// Gates seen, as bits of `1 << Gate`.
+    seen: u32,
+}
+
+impl<const N: usize> Survey<N> {
+    /// Nothing surveyed yet.
+    pub(super) const EMPTY: Self = Self {
+        len: 0,
+        blocks: [Block::EMPTY; N],
+        alternative_ms: f32::MAX,
+        best: f32::MAX,
+        total: 0.0,
+        band: 0,
+        seen: 0,
+    };
+
+    /// Looks at every candidate of `pool` for the request.
+    ///
+    /// Why in place: returned, it would be copied.
+    #[inline(always)]
+    pub(super) fn take(&mut self, pool: &Pool, asked: &Asked, tried: &Tried) {
+        self.len = pool.candidates().len().min(N * LANES);
+        self.look(pool, asked, tried);
+        self.price(&pool.rules);
+    }
+
+    /// The blocks that hold a candidate.
+    fn blocks(&self) -> &[Block] {
+        &self.blocks[..self.len.div_ceil(LANES).min(N)]
+    }
+
+    fn blocks_mut(&mut self) -> &mut [Block] {
+        &mut self.blocks[..self.len.div_ceil(LANES).min(N)]
+    }
+
+    /// The first pass: what each route says of itself.
+    #[inline(always)]
+    fn look(&mut self, pool: &Pool, asked: &Asked, tried: &Tried) {
+        let mut lanes = Lanes::EMPTY;
+        let mut measured = true;
+        for (block, candidates) in self.blocks.iter_mut().zip(pool.candidates().chunks(LANES)) {
+            block.look(&mut lanes, candidates, asked, &pool.rules);
+            measured &= block.is_measured();
+        }
+        if !tried.is_empty() {
+            for (index, block) in self.blocks_mut().iter_mut().enumerate() {
+                block.exclude(tried, index * LANES);
+            }
+        }
+        if !measured {
+            self.seed();
+        }
+        self.seen = self
+            .blocks()
+            .iter()
+            .fold(0, |seen, block| seen | block.seen);
+    }
+
+    /// A route never measured is assumed to be like its peers: neither the best nor the worst.
+    fn seed(&mut self) {
+        let (sum, count) = self.blocks().iter().fold((0.0, 0), |(sum, count), block| {
+            let (more, known) = block.measured();
+            (sum + more, count + known)
+        });
+        if count > 0 {
+            let mean = sum / count as f32;
+            self.blocks_mut()
+                .iter_mut()
+                .for_each(|block| block.seed(mean));
+        }
+    }
+
+    /// The second pass: costs, band, draw weights.
+    #[inline(always)]
+    fn price(&mut self, rules: &Rules) {
+        let tuning = &rules.tuning;
+        for block in self.blocks_mut() {
+            block.succeed(&tuning.cost);
+        }
+        let alternative_ms = self.least_cost(Gate::is_closed);
+        let alternative_ms = alternative_ms.unwrap_or_else(|| self.least_of_all());
+        for block in self.blocks_mut() {
+            block.cost(alternative_ms, &tuning.cost);
+        }
+        self.alternative_ms = alternative_ms;
+        let usable = self.least_cost(Gate::is_cold);
+        self.best = usable.unwrap_or_else(|| self.least_of_all());
+        // Why: a recovering route alone in the band would get everything at once, ramp or no ramp.
+        let anchor = if self.saw(Gate::Recovering) {
+            self.least_cost(|gate| gate == Gate::Cold).or(usable)
+        } else {
+            usable
+        };
+        let Some(anchor) = anchor else {
+            self.blocks_mut()
+                .iter_mut()
+                .for_each(|block| block.weight = [0.0; LANES]);
+            return;
+        };
+        let edge = anchor * (1.0 + tuning.draw.band);
+        let mut total = [0.0; LANES];
+        let mut band = 0;
+        for block in self.blocks_mut() {
+            band += block.weigh(edge, &mut total);
+        }
+        self.total = total.iter().sum();
+        self.band = band as u16;
+    }
+
+    /// The least cost behind the gates that are `wanted`; `None` if there is no such candidate.
+    #[inline(always)]
+    fn least_cost(&self, wanted: impl Fn(Gate) -> bool) -> Option<f32> {
+        let mut least: Lane<f32> = [f32::MAX; LANES];
+        for block in self.blocks() {
+            block.lower(&mut least, &wanted);
+        }
+        let least = least.into_iter().fold(f32::MAX, smaller);
+        (least < f32::MAX).then_some(least)
+    }
+
+    fn least_of_all(&self) -> f32 {
+        self.least_cost(|_| true).unwrap_or(f32::MAX)
+    }
+
+    pub(super) fn saw(&self, gate: Gate) -> bool {
+        self.seen >> gate as u32 & 1 == 1
+    }
+
+    pub(super) fn gates(&self) -> impl Iterator<Item = Gate> {
+        let gates = self.blocks().iter().flat_map(|block| block.gates);
+        gates.take(self.len)
+    }
+
+    pub(super) fn gate(&self, index: usize) -> Gate {
+        self.blocks[index / LANES].gates[index % LANES]
+    }
+
+    /// A candidate's draw weight; 0 outside the band.
+    pub(super) fn weight(&self, index: usize) -> f32 {
+        self.blocks[index / LANES].weight[index % LANES]
+    }
+
+    /// The candidate at `point` (0..total) of the weights laid end to end.
+    pub(super) fn drawn(&self, point: f32) -> usize {
+        let mut left = point;
+        let mut chosen = 0;
+        for (number, block) in self.blocks().iter().enumerate() {
+            for (lane, &weight) in block.weight.iter().enumerate() {
+                if weight > 0.0 {
+                    chosen = number * LANES + lane;
+                    left -= weight;
+                    if left < 0.0 {
+                        return chosen;
+                    }
+                }
+            }
+        }
+        chosen
+    }
+
+    /// What was read of a candidate.
+    pub(super) fn reading(&self, index: usize) -> Reading {
+        self.blocks[index / LANES].reading(index % LANES)
+    }
+
+    /// Parts of a candidate's weight left by ramp and taper; 0..=1 each.
+    pub(super) fn parts(&self, index: usize) -> (f32, f32) {
+        self.blocks[index / LANES].parts(index % LANES)
+    }
+
+    /// The terms of one candidate's cost.
+    pub(super) fn terms(&self, index: usize, rules: &Rules) -> Terms {
+        cost::terms(
+            &self.reading(index),
+            self.alternative_ms,
+            &rules.tuning.cost,
+        )
+    }
+
+    /// Best cost over this one's; 0..=1.
+    pub(super) fn score(&self, index: usize) -> f32 {
+        let cost = self.blocks[index / LANES].cost[index % LANES];
+        if cost > 0.0 {
+            (self.best / cost).clamp(0.0, 1.0)
+        } else {
+            1.0
+        }
+    }
+
+    /// The least utilised candidate behind `gate`.
+    pub(super) fn least_utilised(&self, gate: Gate) -> Option<usize> {
+        self.least(gate, |reading| reading.utilisation)
+    }
+
+    /// The candidate behind `gate` that fails least.
+    pub(super) fn least_failing(&self, gate: Gate) -> Option<usize> {
+        self.least(gate, |reading| reading.failure)
+    }
+
+    fn least(&self, gate: Gate, key: impl Fn(Reading) -> f32) -> Option<usize> {
+        if !self.saw(gate) {
+            return None;
+        }
+        let key = |index: usize| key(self.reading(index));
+        let behind = (0..self.len).filter(|&index| self.gate(index) == gate);
+        behind.min_by(|&left, &right| key(left).total_cmp(&key(right)))
+    }
+
+    /// The candidate worth exploring: usable, outside the band or hardly drawn, and longest without a sample.
+    pub(super) fn stalest(&self, pool: &Pool, asked: &Asked) -> Option<usize> {
+        let stale = pool.rules.explore_stale;
+        let aged = (0..self.len)
+            .filter(|&i| self.gate(i).is_cold())
+            .filter_map(|i| {
+                let limit = match self.weight(i) {
+                    weight if weight <= 0.0 => stale,
+                    _ if self.parts(i).1 < TAPERED => stale.saturating_mul(TAPERED_PATIENCE),
+                    _ => return None,
+                };
+                let age = pool.candidates()[i].route.staleness(asked);
+                (age > limit).then_some((age, i))
+            });
+        aged.max().map(|(_, i)| i)
+    }
+}
