@@ -3,3 +3,5 @@
 //! *Scoring decides, the gateway does, the simulator replays, the bench measures.*
 //! `docs/ARCHITECTURE.md` names the rooms below and what must hold in each.
 
+pub mod clock;
+pub mod mock;

@@ -1,0 +1,176 @@
+//! What the providers saw: every attempt, when it began and how it ended.
+//!
+//! It is the second witness of a test: the client says what it got, the ledger says what that cost.
+//! An attempt is written when its request has been read and amended when it ends, so one in silence shows too.
+//!
+//! # Invariants
+//! - Sequence numbers rise by one and are never used again, not even after a clear.
+//! - At most [`CAPACITY`] attempts are kept; the oldest go first.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use scoring::time::Span;
+use serde::{Serialize, Serializer};
+
+use super::catalogue::Fault;
+
+/// Attempts kept: more than a test makes between two looks, and some 4 MB at most.
+pub const CAPACITY: usize = 16_384;
+
+/// One attempt, as the provider saw it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Attempt {
+    /// Number of the attempt, from 1, rising by one.
+    pub seq: u64,
+    /// When its request had been read, in microseconds since the mock was made.
+    pub at_us: u64,
+    /// When it ended, in microseconds since the mock was made; 0 while it lasts.
+    pub ended_us: u64,
+    /// Name of the provider.
+    #[serde(serialize_with = "as_text")]
+    pub provider: Rc<str>,
+    /// The model asked for.
+    pub model: Box<str>,
+    /// Last four characters of the API key; empty if there was none.
+    pub key: Box<str>,
+    /// Path below the provider's, such as `chat/completions`.
+    pub path: &'static str,
+    /// Whether a stream was asked for.
+    pub stream: bool,
+    /// Estimated input tokens.
+    pub input_tokens: u32,
+    /// Output tokens handed to the connection so far.
+    pub output_tokens: u32,
+    /// Status sent; 0 if none was.
+    pub status: u16,
+    /// How it ended.
+    pub end: End,
+    /// The fault that struck it, if one did.
+    pub fault: Option<Fault>,
+    /// The `x-mock-tag` header, or the body's `user`; empty if there was neither.
+    pub tag: Box<str>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// It still lasts.
+    Open,
+    /// The answer was complete.
+    Completed,
+    /// It was refused with an error status.
+    Refused,
+    /// A fault ended or spoiled it.
+    Faulted,
+    /// The client left first.
+    ClientLeft,
+    /// The client left first and the provider worked to the end all the same.
+    AnsweredNobody,
+}
+
+/// The bounded list of attempts.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    kept: VecDeque<Attempt>,
+    last: u64,
+}
+
+impl Attempt {
+    /// An attempt at `provider` that begins at `age`, of which nothing else is known yet.
+    pub(super) fn begun(provider: &Rc<str>, path: &'static str, age: Span) -> Self {
+        Self {
+            seq: 0,
+            at_us: age.as_micros(),
+            ended_us: 0,
+            provider: Rc::clone(provider),
+            model: Box::default(),
+            key: Box::default(),
+            path,
+            stream: false,
+            input_tokens: 0,
+            output_tokens: 0,
+            status: 0,
+            end: End::Open,
+            fault: None,
+            tag: Box::default(),
+        }
+    }
+}
+
+impl Ledger {
+    /// Writes an attempt and returns its number, which replaces whatever `seq` it came with.
+    pub(super) fn open(&mut self, mut attempt: Attempt) -> u64 {
+        self.last += 1;
+        attempt.seq = self.last;
+        if self.kept.len() == CAPACITY {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(attempt);
+        self.last
+    }
+
+    /// The attempt numbered `seq`, while it is kept.
+    pub(super) fn get_mut(&mut self, seq: u64) -> Option<&mut Attempt> {
+        let first = self.kept.front()?.seq;
+        let index = usize::try_from(seq.checked_sub(first)?).ok()?;
+        self.kept.get_mut(index)
+    }
+
+    /// The attempts after number `since`, oldest first.
+    pub(super) fn since(&self, since: u64) -> impl Iterator<Item = &Attempt> {
+        let first = self.kept.front().map_or(0, |it| it.seq);
+        let skip = usize::try_from((since + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        self.kept.iter().skip(skip)
+    }
+
+    /// Forgets every attempt, but not the count of them.
+    pub(super) fn clear(&mut self) {
+        self.kept.clear();
+    }
+
+    /// Number of the last attempt; 0 before the first.
+    pub(super) fn last(&self) -> u64 {
+        self.last
+    }
+}
+
+/// Writes a shared text as a plain one.
+fn as_text<S: Serializer>(text: &Rc<str>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(text)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn attempt() -> Attempt {
+        Attempt::begun(&"alpha".into(), "chat/completions", Span::ZERO)
+    }
+
+    #[test]
+    fn numbers_rise_and_survive_a_clear() {
+        let mut ledger = Ledger::default();
+        assert_eq!((ledger.open(attempt()), ledger.open(attempt())), (1, 2));
+        assert_eq!(ledger.since(1).map(|it| it.seq).collect::<Vec<_>>(), [2]);
+        ledger.clear();
+        assert!(ledger.get_mut(2).is_none());
+        assert_eq!(ledger.open(attempt()), 3);
+        assert_eq!(ledger.since(0).map(|it| it.seq).collect::<Vec<_>>(), [3]);
+        assert_eq!(ledger.get_mut(3).unwrap().seq, 3);
+    }
+
+    #[test]
+    fn the_oldest_go_first() {
+        let mut ledger = Ledger::default();
+        for _ in 0..CAPACITY + 5 {
+            ledger.open(attempt());
+        }
+        assert_eq!(ledger.since(0).count(), CAPACITY);
+        assert_eq!(ledger.since(0).next().unwrap().seq, 6);
+        assert!(ledger.get_mut(5).is_none());
+    }
+}
