@@ -4,4 +4,5 @@
 //! `docs/ARCHITECTURE.md` names the rooms below and what must hold in each.
 
 pub mod clock;
+pub mod config;
 pub mod mock;

@@ -1,0 +1,41 @@
+//! What does the operator want?
+//!
+//! A file as written (`raw`) is checked along its schema (`shape`), resolved into real types (`resolve`) and becomes a [`Config`], or a [`Report`] of everything that is wrong with it.
+//! `config.toml` at the top of the repository is the reference, `docs/CONFIG.md` the table of every key.
+//!
+//! # Invariants
+//! - An invalid file never becomes a `Config`, so it never replaces a valid one.
+//! - No secret is ever printed, and no value from the environment.
+//! - Everything but [`load()`] and [`Watch`] is a function of its arguments.
+
+mod expand;
+mod load;
+mod nearest;
+mod raw;
+mod reference;
+mod report;
+mod resolve;
+mod routes;
+mod schema;
+mod secret;
+mod settings;
+mod shape;
+mod source;
+mod units;
+mod watch;
+mod written;
+
+#[cfg(test)]
+mod tests;
+
+pub use load::{load, parse};
+pub use reference::reference;
+pub use report::{Paint, Place, Problem, Report};
+pub use resolve::Surroundings;
+pub use routes::{
+    BaseUrl, Dialect, Endpoint, HttpVersion, Key, LimitDialect, Model, Provider, RouteSpec, Scheme,
+};
+pub use schema::schema;
+pub use secret::Secret;
+pub use settings::{Admin, Config, Log, LogFormat, LogLevel, Server, Timeouts, Trace};
+pub use watch::Watch;

@@ -1,0 +1,161 @@
+//! What may be written about providers, keys, models and routes?
+//!
+//! # Invariants
+//! - As of [`raw`](super).
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::super::routes::{Key, Provider, RouteSpec};
+use super::super::units::written_duration;
+use super::super::written::{At, Named, Period, Place, SecretText};
+use super::{RawModelRetry, RawTimeouts};
+
+/// A provider: one origin, the dialect it speaks and the keys held there.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Provider")]
+pub(in crate::config) struct RawProvider {
+    /// Wire format of requests and responses.
+    #[schemars(extend("default" = "openai"))]
+    pub(in crate::config) dialect: Option<At<RawDialect>>,
+    /// Where the provider is, up to the part of the path that all its endpoints share, such as `https://api.openai.com/v1`; or `mock` for the embedded stand-in of the same name under `[mock.providers]`.
+    #[schemars(required)]
+    pub(in crate::config) base_url: Option<At<Place>>,
+    /// How the provider tells its rate limits in response headers.
+    #[schemars(extend("default" = "openai"))]
+    pub(in crate::config) limits: Option<At<RawLimitDialect>>,
+    /// Region of the routes through it, any name; routes of one provider and region are suspected together when connections fail.
+    #[schemars(extend("default" = ""))]
+    pub(in crate::config) region: Option<At<String>>,
+    /// HTTP version to speak. With `1.1` a lost packet stalls one request only; `2` shares connections; `auto` takes what TLS negotiates.
+    #[schemars(extend("default" = "1.1"))]
+    pub(in crate::config) http: Option<At<RawHttpVersion>>,
+    /// Time that an idle connection is kept. Shorter than the provider's own, so that no request meets a closing connection.
+    #[schemars(extend("default" = written_duration(Provider::IDLE_TIMEOUT)))]
+    pub(in crate::config) idle_timeout: Option<At<Period>>,
+    /// Headers put on every request, such as `{ OpenAI-Organization = "org-1" }`. A credential belongs into `keys`.
+    #[serde(default)]
+    pub(in crate::config) headers: Named<At<SecretText>>,
+    /// File of certificates in PEM to trust besides the public ones; relative to the directory of this file.
+    pub(in crate::config) ca_file: Option<At<String>>,
+    /// Credentials, each a route of its own. Without any, requests carry no credential.
+    #[serde(default)]
+    pub(in crate::config) keys: Vec<RawKey>,
+}
+
+/// One credential at a provider, with its share and its limits.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Key")]
+pub(in crate::config) struct RawKey {
+    /// Name in logs, metrics and route names.
+    #[schemars(required)]
+    pub(in crate::config) name: Option<At<String>>,
+    /// The credential: `"${NAME}"` reads it from the environment.
+    #[schemars(required)]
+    pub(in crate::config) secret: Option<At<SecretText>>,
+    /// Share of the provider's traffic relative to its other keys; above 0.
+    #[schemars(extend("default" = f64::from(Key::WEIGHT), "exclusiveMinimum" = 0))]
+    pub(in crate::config) weight: Option<At<f64>>,
+    /// Known limit of requests per minute. Without it the limit is learned from responses, as are the other four.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) requests_per_minute: Option<At<u32>>,
+    /// Known limit of tokens per minute, input and output together.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) tokens_per_minute: Option<At<u32>>,
+    /// Known limit of input tokens per minute.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) input_tokens_per_minute: Option<At<u32>>,
+    /// Known limit of output tokens per minute.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) output_tokens_per_minute: Option<At<u32>>,
+    /// Known limit of requests in flight.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) concurrency: Option<At<u32>>,
+}
+
+/// A name that clients may ask for, and how it is served.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Model")]
+pub(in crate::config) struct RawModel {
+    /// Ways to serve it, at least one; each is multiplied by its provider's keys.
+    #[schemars(required, length(min = 1))]
+    pub(in crate::config) routes: Option<Vec<RawRoute>>,
+    /// Models to try, in order, when no route of this one can answer.
+    #[serde(default)]
+    pub(in crate::config) fallbacks: Vec<At<String>>,
+    /// Model to try when the prompt is too long for this one.
+    pub(in crate::config) larger_context: Option<At<String>>,
+    /// Clocks of its requests, where they differ from `[timeouts]`.
+    #[serde(default)]
+    pub(in crate::config) timeouts: RawTimeouts,
+    /// Attempts and back-off of its requests, where they differ from `[retry]`.
+    #[serde(default)]
+    pub(in crate::config) retry: RawModelRetry,
+}
+
+/// One way to serve a model.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Route")]
+pub(in crate::config) struct RawRoute {
+    /// Name of the provider, as under `[providers]`.
+    #[schemars(required)]
+    pub(in crate::config) provider: Option<At<String>>,
+    /// The model's name at the provider. The default is the name that clients ask for.
+    pub(in crate::config) model: Option<At<String>>,
+    /// Share of the model's traffic relative to its other routes while all are healthy; above 0.
+    #[schemars(extend("default" = f64::from(RouteSpec::WEIGHT), "exclusiveMinimum" = 0))]
+    pub(in crate::config) weight: Option<At<f64>>,
+    /// Price of input, dollars per million tokens; 0 means unknown.
+    #[schemars(range(min = 0.0, max = 1e6), extend("default" = 0.0))]
+    pub(in crate::config) price_input: Option<At<f64>>,
+    /// Price of output, dollars per million tokens; 0 means unknown.
+    #[schemars(range(min = 0.0, max = 1e6), extend("default" = 0.0))]
+    pub(in crate::config) price_output: Option<At<f64>>,
+}
+
+/// A wire format.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(in crate::config) enum RawDialect {
+    /// OpenAI's API, and every provider compatible with it.
+    OpenAi,
+}
+
+/// How a provider tells its rate limits.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(in crate::config) enum RawLimitDialect {
+    /// `x-ratelimit-*` headers.
+    OpenAi,
+    /// `anthropic-ratelimit-*` headers.
+    Anthropic,
+    /// `x-ratelimit-*` headers, with -1 where nothing is told.
+    Azure,
+    /// `x-ratelimit-*` headers that count requests per day.
+    Groq,
+    /// The body of a refusal tells the quota.
+    Gemini,
+    /// Nothing is told: limits are learned from refusals.
+    None,
+}
+
+/// Which HTTP version is spoken to a provider.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub(in crate::config) enum RawHttpVersion {
+    /// HTTP/1.1, one request a connection at a time.
+    #[serde(rename = "1.1")]
+    H1,
+    /// HTTP/2; over cleartext by prior knowledge.
+    #[serde(rename = "2")]
+    H2,
+    /// What TLS negotiates; HTTP/1.1 over cleartext.
+    #[serde(rename = "auto")]
+    Auto,
+}

@@ -1,0 +1,291 @@
+//! Which providers and keys are there?
+//!
+//! # Invariants
+//! - One [`Provider`] a table of the file, in its order, also for one with problems, so that indexes agree.
+//! - A credential in a header is refused: it would be the same for every key.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use http::{HeaderName, HeaderValue};
+use scoring::ceiling::ToldLimits;
+
+use crate::mock::{MockError, Script};
+
+use super::super::raw::{
+    RawConfig, RawDialect, RawHttpVersion, RawKey, RawLimitDialect, RawProvider,
+};
+use super::super::report::Problem;
+use super::super::routes::{Dialect, Endpoint, HttpVersion, Key, LimitDialect, Provider};
+use super::super::secret::Secret;
+use super::super::shape::join;
+use super::super::written::{At, Named, SecretText};
+use super::Resolver;
+
+/// Longest name, characters: names become metric labels and header values.
+const LONGEST_NAME: usize = 64;
+
+/// Headers that the connection or the key decides.
+const RESERVED_HEADERS: [&str; 8] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "host",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// The name of the key that a provider without keys is given; it carries no credential.
+const KEYLESS: &str = "none";
+
+impl Resolver<'_, '_> {
+    pub(super) fn providers(&mut self, raw: &Named<RawProvider>) -> Vec<Provider> {
+        raw.0
+            .iter()
+            .map(|(name, raw)| self.provider(name, raw))
+            .collect()
+    }
+
+    /// Checks the stand-ins, and that each provider that asks for one has one.
+    pub(super) fn stand_ins(&mut self, raw: &RawConfig) {
+        let script = raw.mock.as_ref();
+        for (name, provider) in &raw.providers.0 {
+            let Some(at) = &provider.base_url else {
+                continue;
+            };
+            let known = |script: &Script| script.providers.contains_key(&name.value);
+            if at.value.0 != Endpoint::Mock || script.is_some_and(known) {
+                continue;
+            }
+            let table = join("mock.providers", &name.value);
+            let path = join("providers", &name.value);
+            self.source.report(
+                Problem::new(
+                    format!("{path}.base_url"),
+                    at.span.clone(),
+                    format!("{path} has no stand-in of its name"),
+                )
+                .expected(format!("needs a table [{table}]"))
+                .help(format!(
+                    "add `[{table}]`, which may be empty, or write the provider's URL"
+                )),
+            );
+        }
+        if let Some(Err(error)) = script.map(Script::check) {
+            self.source.report(self.script_problem(&error));
+        }
+    }
+
+    /// Puts a mistake that the stand-ins find in their script at its place.
+    fn script_problem(&self, error: &MockError) -> Problem {
+        let MockError::Script { at, problem } = error else {
+            return Problem::of_file(error.to_string());
+        };
+        // Why: the stand-ins append a unit to some paths.
+        let path = format!("mock.{}", at.split(' ').next().unwrap_or(at));
+        let message = format!("{path} {problem}");
+        match self.source.place_of(&path) {
+            Some(span) => Problem::new(path, span, message),
+            None => Problem::of_file(message),
+        }
+    }
+
+    fn provider(&mut self, name: &At<String>, raw: &RawProvider) -> Provider {
+        let path = join("providers", &name.value);
+        self.name(&path, &name.value, &name.span);
+        if let Some(at) = raw.region.as_ref().filter(|at| !at.value.is_empty()) {
+            self.name(&format!("{path}.region"), &at.value, &at.span);
+        }
+        let endpoint = raw
+            .base_url
+            .as_ref()
+            .map_or(Endpoint::Mock, |at| at.value.0.clone());
+        let keys = self.keys(&raw.keys, &path);
+        let new = Provider::new(&*name.value, endpoint, keys);
+        Provider {
+            dialect: raw
+                .dialect
+                .as_ref()
+                .map_or(new.dialect, |at| match at.value {
+                    RawDialect::OpenAi => Dialect::OpenAi,
+                }),
+            limits: raw.limits.as_ref().map_or(new.limits, |at| match at.value {
+                RawLimitDialect::OpenAi => LimitDialect::OpenAi,
+                RawLimitDialect::Anthropic => LimitDialect::Anthropic,
+                RawLimitDialect::Azure => LimitDialect::Azure,
+                RawLimitDialect::Groq => LimitDialect::Groq,
+                RawLimitDialect::Gemini => LimitDialect::Gemini,
+                RawLimitDialect::None => LimitDialect::None,
+            }),
+            region: raw
+                .region
+                .as_ref()
+                .map_or(new.region, |at| at.value.clone()),
+            http: raw.http.as_ref().map_or(new.http, |at| match at.value {
+                RawHttpVersion::H1 => HttpVersion::H1,
+                RawHttpVersion::H2 => HttpVersion::H2,
+                RawHttpVersion::Auto => HttpVersion::Auto,
+            }),
+            idle_timeout: self.positive(
+                raw.idle_timeout.as_ref(),
+                &format!("{path}.idle_timeout"),
+                new.idle_timeout,
+            ),
+            headers: self.headers(&raw.headers, &path),
+            extra_roots: raw.ca_file.as_ref().and_then(|at| self.roots(at, &path)),
+            ..Provider::new(new.name, new.endpoint, new.keys)
+        }
+    }
+
+    /// Refuses a name that would not survive in a metric label or a header.
+    pub(super) fn name(&mut self, path: &str, name: &str, span: &Range<usize>) {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(allowed) {
+            return;
+        }
+        let quoted = self.source.quote(span);
+        self.source.report(
+            Problem::new(
+                path,
+                span.clone(),
+                format!("{quoted} cannot be a name here"),
+            )
+            .expected(format!(
+                "expected 1 to {LONGEST_NAME} letters, digits, dots, dashes and underscores"
+            )),
+        );
+    }
+
+    fn keys(&mut self, raw: &[RawKey], provider: &str) -> Vec<Key> {
+        if raw.is_empty() {
+            return vec![Key::new(KEYLESS, Secret::new(""))];
+        }
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut keys = Vec::with_capacity(raw.len());
+        for (index, raw) in raw.iter().enumerate() {
+            let path = format!("{provider}.keys[{index}]");
+            let name = raw.name.as_ref();
+            if let Some(at) = name {
+                let name_path = format!("{path}.name");
+                self.name(&name_path, &at.value, &at.span);
+                if let Some(first) = seen.insert(&at.value, index) {
+                    self.source.report(
+                        Problem::new(
+                            name_path,
+                            at.span.clone(),
+                            format!("two keys of {provider} have the name {:?}", at.value),
+                        )
+                        .expected(format!("the name of keys[{first}]"))
+                        .help("give each key a name of its own: it tells their routes apart"),
+                    );
+                }
+            }
+            keys.push(self.key(raw, &path));
+        }
+        keys
+    }
+
+    fn key(&mut self, raw: &RawKey, path: &str) -> Key {
+        let name = raw
+            .name
+            .as_ref()
+            .map_or_else(String::new, |at| at.value.clone());
+        let secret = raw.secret.as_ref();
+        let secret = secret.map_or_else(
+            || Secret::new(""),
+            |at| self.secret(at, &format!("{path}.secret")),
+        );
+        let limit = |raw: &Option<At<u32>>| raw.as_ref().map(|at| at.value);
+        Key {
+            weight: raw
+                .weight
+                .as_ref()
+                .map_or(Key::WEIGHT, |at| at.value as f32),
+            limits: ToldLimits {
+                requests_per_minute: limit(&raw.requests_per_minute),
+                tokens_per_minute: limit(&raw.tokens_per_minute),
+                input_tokens_per_minute: limit(&raw.input_tokens_per_minute),
+                output_tokens_per_minute: limit(&raw.output_tokens_per_minute),
+                concurrency: limit(&raw.concurrency),
+            },
+            ..Key::new(name, secret)
+        }
+    }
+
+    fn headers(
+        &mut self,
+        raw: &Named<At<SecretText>>,
+        provider: &str,
+    ) -> Vec<(HeaderName, HeaderValue)> {
+        let mut headers = Vec::with_capacity(raw.0.len());
+        for (name, value) in &raw.0 {
+            let path = join(&format!("{provider}.headers"), &name.value);
+            let Ok(header) = HeaderName::from_bytes(name.value.as_bytes()) else {
+                self.source.report(
+                    Problem::new(
+                        path,
+                        name.span.clone(),
+                        format!("{:?} is not a header name", name.value),
+                    )
+                    .expected("expected letters, digits and dashes"),
+                );
+                continue;
+            };
+            if RESERVED_HEADERS.contains(&header.as_str()) {
+                self.source.report(
+                    Problem::new(
+                        path,
+                        name.span.clone(),
+                        format!("the header {header:?} is set by the gateway"),
+                    )
+                    .expected("expected another header")
+                    .help("a credential belongs into `keys`, as a key's `secret`"),
+                );
+                continue;
+            }
+            match HeaderValue::from_str(value.value.0.expose()) {
+                Ok(mut sendable) => {
+                    sendable.set_sensitive(true);
+                    headers.push((header, sendable));
+                }
+                Err(_) => self.source.report(
+                    Problem::new(
+                        path,
+                        value.span.clone(),
+                        "the value has characters that no header can carry",
+                    )
+                    .expected("expected visible characters and spaces"),
+                ),
+            }
+        }
+        headers
+    }
+
+    /// Reads certificates from a file; a relative path begins at the configuration's directory.
+    fn roots(&mut self, at: &At<String>, provider: &str) -> Option<Vec<u8>> {
+        let directory = self.source.file().parent();
+        let file = directory.map_or_else(|| at.value.clone().into(), |it| it.join(&at.value));
+        let problem = |message: String| {
+            Problem::new(format!("{provider}.ca_file"), at.span.clone(), message)
+                .expected("expected a file of certificates in PEM")
+        };
+        match (self.around.read)(&file) {
+            Ok(bytes) if memchr::memmem::find(&bytes, b"-----BEGIN CERTIFICATE-----").is_some() => {
+                Some(bytes)
+            }
+            Ok(_) => {
+                self.source
+                    .report(problem("the file holds no certificate".to_owned()));
+                None
+            }
+            Err(error) => {
+                let problem = problem(format!("the file cannot be read: {error}"));
+                let help = "a relative path begins at the directory of this file";
+                self.source.report(problem.help(help));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What do valid files mean, and which single mistakes are refused?
+
+use std::fs;
+use std::time::Duration;
+
+use super::super::{Endpoint, HttpVersion, LimitDialect, LogFormat, LogLevel, Server};
+use super::{LEAST, parse_with, refused, repository, valid};
+
+#[test]
+fn the_reference_loads_without_any_variable() {
+    let config = valid(&fs::read_to_string(repository("config.toml")).unwrap());
+    assert_eq!(config.server.listen, Server::LISTEN);
+    assert_eq!(config.server.workers.get(), 3);
+    let names: Vec<&str> = config.models.iter().map(|model| &*model.name).collect();
+    assert_eq!(
+        names,
+        ["gpt-4o-mini", "gpt-4o", "gpt-4.1", "text-embedding-3-small"]
+    );
+    let providers: Vec<&str> = config.providers.iter().map(|it| &*it.name).collect();
+    assert_eq!(providers, ["alpha", "beta", "gamma"]);
+    assert!(
+        config
+            .providers
+            .iter()
+            .all(|it| it.endpoint == Endpoint::Mock)
+    );
+    let alpha: Vec<_> = config.providers[0]
+        .keys
+        .iter()
+        .map(|key| key.weight)
+        .collect();
+    assert_eq!(alpha, [70.0, 30.0]);
+    assert_eq!(
+        config.providers[1].keys[0].limits.requests_per_minute,
+        Some(600)
+    );
+    let gpt = &config.models[1];
+    assert_eq!((&*gpt.fallbacks, gpt.larger_context), (&[0][..], Some(2)));
+    assert_eq!(gpt.timeouts.first_token, Duration::from_secs(15));
+    assert_eq!(gpt.timeouts.connect, config.timeouts.connect);
+    assert_eq!((gpt.retry.max_attempts, config.retry.max_attempts), (5, 4));
+    assert!((config.models[0].routes[0].price_input - 150.0).abs() < 1e-9);
+    assert_eq!(config.models[2].routes[0].model, "gpt-4.1");
+    assert_eq!(config.mock.unwrap().providers.len(), 3);
+}
+
+#[test]
+fn the_reference_states_the_defaults() {
+    let written = valid(&fs::read_to_string(repository("config.toml")).unwrap());
+    let least = valid(LEAST);
+    let mut server = written.server.clone();
+    server.token = None;
+    assert_eq!(format!("{server:?}"), format!("{:?}", least.server));
+    assert_eq!(format!("{:?}", written.admin), format!("{:?}", least.admin));
+    assert_eq!(written.timeouts, least.timeouts);
+    assert_eq!(written.retry, least.retry);
+    assert_eq!(written.tuning, least.tuning);
+    assert_eq!(written.log, least.log);
+}
+
+#[test]
+fn the_reference_loads_with_every_example_uncommented() {
+    let text = fs::read_to_string(repository("config.toml")).unwrap();
+    let uncommented: Vec<String> = text.lines().map(uncomment).collect();
+    let variables = [
+        ("TRIMTAB_TOKEN", "t-1"),
+        ("TRIMTAB_ADMIN_TOKEN", "t-2"),
+        ("OPENAI_API_KEY", "k-1"),
+        ("AZURE_OPENAI_RESOURCE", "my-resource"),
+        ("AZURE_OPENAI_API_KEY", "k-2"),
+        ("GROQ_API_KEY", "k-3"),
+        ("ANTHROPIC_API_KEY", "k-4"),
+    ];
+    let config = parse_with(&uncommented.join("\n"), &variables).unwrap();
+    assert_eq!(config.providers.len(), 8);
+    let Endpoint::Url(azure) = &config.providers[4].endpoint else {
+        panic!("{:?}", config.providers[4]);
+    };
+    assert_eq!(
+        azure.to_string(),
+        "https://my-resource.openai.azure.com/openai/v1"
+    );
+    assert_eq!(config.providers[4].limits, LimitDialect::Azure);
+    assert_eq!(config.server.token.unwrap().expose(), "t-1");
+    assert_eq!(config.models[0].routes.len(), 6);
+    assert!(config.providers[0].extra_roots.is_some());
+    assert!(config.trace.is_some());
+    for (name, _) in variables {
+        assert!(text.contains(&format!("${{{name}}}")), "{name}");
+    }
+}
+
+/// Takes the comment mark off an example: a `#` that no space follows.
+fn uncomment(line: &str) -> String {
+    let indent = line.len() - line.trim_start().len();
+    match line[indent..].strip_prefix('#') {
+        Some(example) if !example.is_empty() && !example.starts_with([' ', '#']) => {
+            format!("{}{example}", &line[..indent])
+        }
+        _ => line.to_owned(),
+    }
+}
+
+#[test]
+fn each_example_loads_alone() {
+    let text = fs::read_to_string(repository("config.toml")).unwrap();
+    let one = text.replace("#workers = 2", "workers = 2");
+    assert_eq!(valid(&one).server.workers.get(), 2);
+    let one = text.replace("#faults = ", "faults = ");
+    assert_eq!(valid(&one).mock.unwrap().providers["gamma"].faults.len(), 1);
+}
+
+#[test]
+fn the_least_file_takes_every_default() {
+    let config = valid(LEAST);
+    let provider = &config.providers[0];
+    assert_eq!(provider.http, HttpVersion::H1);
+    assert_eq!(provider.keys.len(), 1);
+    assert!(provider.keys[0].secret.is_empty());
+    assert_eq!(config.models[0].routes[0].model, "m");
+    assert_eq!(
+        (config.log.level, config.log.format),
+        (LogLevel::Info, LogFormat::Text)
+    );
+    assert!(config.mock.is_none() && config.trace.is_none());
+}
+
+#[test]
+fn constants_of_scoring_are_taken_over() {
+    let text = format!(
+        "{LEAST}
+        [scoring.circuit]
+        open_base = \"10s\"
+        open_cap = \"20s\"
+        open_longest = \"30s\"
+        probes = 2
+        [scoring.latency]
+        weight_max = 0.02
+        weight_min = 0.01
+        [retry]
+        budget_ratio = 0.25"
+    );
+    let tuning = valid(&text).tuning;
+    assert_eq!(tuning.circuit.open_cap.as_micros(), 20_000_000);
+    assert_eq!(tuning.circuit.probes, 2);
+    assert!((tuning.latency.weight_max - 0.02).abs() < 1e-6);
+    assert!((tuning.retry.ratio - 0.25).abs() < 1e-6);
+}
+
+#[test]
+fn values_come_from_the_environment() {
+    let text = format!("{LEAST}\n[server]\nlisten = \"${{HOST}}:80${{REST}}\"\ntoken = \"a$$b\"");
+    let config = parse_with(&text, &[("HOST", "0.0.0.0"), ("REST", "81")]).unwrap();
+    assert_eq!(config.server.listen.to_string(), "0.0.0.0:8081");
+    assert_eq!(config.server.token.unwrap().expose(), "a$b");
+}
+
+#[test]
+fn nothing_shows_a_secret() {
+    let text = "
+        [server]
+        token = \"sk-one\"
+        [providers.p]
+        base_url = \"http://localhost:1/v1\"
+        headers = { X-Secret = \"sk-two\" }
+        keys = [{ name = \"k\", secret = \"sk-three\" }]
+        [models.m]
+        routes = [{ provider = \"p\" }]
+    ";
+    let shown = format!("{:#?}", valid(text));
+    assert!(!shown.contains("sk-"), "{shown}");
+}
+
+#[test]
+fn an_empty_file_defines_no_model() {
+    let report = refused("");
+    assert!(
+        report
+            .to_string()
+            .starts_with("config.toml defines no model"),
+        "{report}"
+    );
+    assert_eq!(report.problems()[0].span, None);
+}
+
+#[test]
+fn rings_are_named_whole() {
+    let model = |name: &str, to: &str| {
+        format!("[models.{name}]\nroutes = [{{ provider = \"p\" }}]\nfallbacks = [\"{to}\"]\n")
+    };
+    let text = format!(
+        "{LEAST}{}{}{}",
+        model("a", "b"),
+        model("b", "c"),
+        model("c", "a")
+    );
+    let report = refused(&text);
+    let messages: Vec<&str> = report.problems().iter().map(|it| &*it.message).collect();
+    let expected =
+        "following fallbacks leads back to where it began: \"a\" to \"b\" to \"c\" to \"a\"";
+    assert_eq!(messages, [expected]);
+}
