@@ -5,4 +5,6 @@
 
 pub mod clock;
 pub mod config;
+pub mod dialects;
 pub mod mock;
+pub mod stream;
