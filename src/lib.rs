@@ -8,3 +8,4 @@ pub mod config;
 pub mod dialects;
 pub mod mock;
 pub mod stream;
+pub mod upstream;
