@@ -7,5 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod dialects;
 pub mod mock;
+pub mod observe;
+pub mod routing;
 pub mod stream;
 pub mod upstream;

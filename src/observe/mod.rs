@@ -1,0 +1,13 @@
+//! What happened? Metrics, the recording of traces, and the log.
+//!
+//! # Invariants
+//! - No decision depends on anything here; deleting the room changes no behaviour.
+//! - A request updates handles that were resolved when its snapshot was built; it never looks a label up.
+//! - Nothing here can make a request wait.
+
+pub mod explain;
+mod histogram;
+pub mod metrics;
+pub mod recorder;
+
+pub use histogram::Histogram;

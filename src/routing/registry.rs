@@ -1,0 +1,151 @@
+//! Where do a route's statistics live while configurations come and go?
+//!
+//! # Invariants
+//! - Looking an identity up twice gives the same statistics.
+//! - Statistics of routes that no snapshot uses are dropped at the next [`Registry::prune`].
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use scoring::ceiling::ToldLimits;
+use scoring::route::{Parent, Prior, Route};
+use scoring::tuning::Tuning;
+
+/// What makes a route the same route across reloads: provider, upstream model, key and region.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Identity {
+    /// The provider's name.
+    pub provider: String,
+    /// The model's name at the provider.
+    pub model: String,
+    /// The key's name.
+    pub key: String,
+    /// The region; empty when there is none.
+    pub region: String,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.provider, self.model, self.key)?;
+        if self.region.is_empty() {
+            return Ok(());
+        }
+        write!(f, "@{}", self.region)
+    }
+}
+
+/// What a route was built with; a route is built anew when it changes.
+type Limits = ToldLimits;
+
+#[derive(Default)]
+struct Known {
+    routes: HashMap<Identity, (Limits, Arc<Route>)>,
+    parents: HashMap<(String, String), Arc<Parent>>,
+    tuning: Option<Tuning>,
+}
+
+/// All statistics of the process. Used while a snapshot is built and by housekeeping, never by a request.
+#[derive(Default)]
+pub struct Registry {
+    known: Mutex<Known>,
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    /// The statistics of a route: those there are, else new ones.
+    ///
+    /// Other limits told by the operator, or other constants, make a route begin anew: what was learned under the old ones does not hold.
+    pub fn route(&self, identity: &Identity, told: &ToldLimits, tuning: &Tuning) -> Arc<Route> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.tuning.as_ref() != Some(tuning) {
+            known.routes.clear();
+            known.tuning = Some(*tuning);
+        }
+        if let Some((limits, route)) = known.routes.get(identity)
+            && limits == told
+        {
+            return Arc::clone(route);
+        }
+        let place = (identity.provider.clone(), identity.region.clone());
+        let parent = Arc::clone(known.parents.entry(place).or_default());
+        let route = Arc::new(Route::new(parent, &Prior::default(), told, tuning));
+        known
+            .routes
+            .insert(identity.clone(), (*told, Arc::clone(&route)));
+        route
+    }
+
+    /// All routes, in the order of their identities.
+    #[must_use]
+    pub fn all(&self) -> Vec<(Identity, Arc<Route>)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = known
+            .routes
+            .iter()
+            .map(|(identity, (_, route))| (identity.clone(), Arc::clone(route)))
+            .collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+
+    /// Forgets the routes that nobody holds any more.
+    pub fn prune(&self) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known
+            .routes
+            .retain(|_, (_, route)| Arc::strong_count(route) > 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(key: &str) -> Identity {
+        Identity {
+            provider: "p".to_owned(),
+            model: "m".to_owned(),
+            key: key.to_owned(),
+            region: String::new(),
+        }
+    }
+
+    #[test]
+    fn statistics_survive_by_identity() {
+        let registry = Registry::default();
+        let (told, tuning) = (ToldLimits::default(), Tuning::default());
+        let first = registry.route(&identity("a"), &told, &tuning);
+        assert!(Arc::ptr_eq(
+            &first,
+            &registry.route(&identity("a"), &told, &tuning)
+        ));
+        assert!(!Arc::ptr_eq(
+            &first,
+            &registry.route(&identity("b"), &told, &tuning)
+        ));
+        registry.prune();
+        assert_eq!(registry.all().len(), 1);
+        let limited = ToldLimits {
+            requests_per_minute: Some(5),
+            ..told
+        };
+        assert!(!Arc::ptr_eq(
+            &first,
+            &registry.route(&identity("a"), &limited, &tuning)
+        ));
+    }
+
+    #[test]
+    fn an_identity_reads_well() {
+        let mut id = identity("k");
+        assert_eq!(id.to_string(), "p/m/k");
+        id.region = "eu".to_owned();
+        assert_eq!(id.to_string(), "p/m/k@eu");
+    }
+}
