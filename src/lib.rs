@@ -8,6 +8,7 @@ pub mod config;
 pub mod dialects;
 pub mod mock;
 pub mod observe;
+pub mod proxy;
 pub mod routing;
 pub mod stream;
 pub mod upstream;

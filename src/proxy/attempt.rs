@@ -1,0 +1,353 @@
+//! One send on one route, up to the point where its answer is whole or its first content token is here.
+//!
+//! # Invariants
+//! - Returns only after the attempt has landed, or with the flight inside what it returns.
+//! - Until it returns an answer, nothing of it has reached the client.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, Method};
+use http_body_util::Full;
+use scoring::outcome::Outcome;
+use scoring::route::Attempt;
+use scoring::select::Pick;
+use scoring::time::{Span, Time};
+
+use super::clocks::{self, Expired};
+use super::flight::{Flight, Landing};
+use super::life::Life;
+use super::opening::{self, Opened};
+use super::plan::Plan;
+use super::respond::{Failed, Original, Whole};
+use super::serving::Wire;
+use crate::clock;
+use crate::config::{LimitDialect, Timeouts};
+use crate::dialects::openai::classify::{self, Verdict};
+use crate::dialects::openai::error::Failure;
+use crate::dialects::openai::response;
+use crate::dialects::openai::splice::{self, UsageChunk};
+use crate::dialects::{limits, retry_after};
+use crate::upstream::{self, Fault};
+
+/// Largest whole answer, bytes: images in base64 are the largest honest ones.
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
+
+/// Largest error body that is read, bytes; honest ones are below 4 KiB.
+const MAX_ERROR: usize = 64 * 1024;
+
+/// How long an error's body may take once its head is here.
+const ERROR_BODY: Span = Span::from_secs(5);
+
+/// Client headers that go on to the provider.
+const FORWARDED: [HeaderName; 2] = [http::header::ACCEPT, HeaderName::from_static("openai-beta")];
+
+/// How an attempt ended, as far as this file sees it.
+pub(super) enum Landed {
+    /// A whole answer.
+    Whole(Whole),
+    /// A stream whose first content token is here.
+    Stream(Box<Opened>),
+    /// No answer.
+    Failed(Box<Failed>),
+}
+
+/// Why a body could not be read whole.
+enum Unread {
+    Expired,
+    Broken(Fault),
+    TooLarge,
+}
+
+/// Sends the request on one route.
+pub(super) async fn run(
+    life: &mut Life,
+    plan: &Plan<'_>,
+    place: (usize, usize),
+    pick: &Pick,
+    began: Time,
+) -> Landed {
+    let serving = Arc::clone(&life.serving);
+    let model = &serving.routing.models[place.0];
+    let wire = &serving.wires[place.0][place.1];
+    let route = Arc::clone(&model.targets[place.1].route);
+    let mut flight = Flight::begin(life, place, Attempt::begin(route, &plan.ask, pick, began));
+    life.attempts += 1;
+    life.last = Some(place);
+    life.outcome = None;
+    let (request, usage_chunk) = request(plan, wire);
+    let sent = Cell::new(None::<Time>);
+    let deadline = || {
+        let head = Span::from(model.clocks.head);
+        let until = match sent.get() {
+            Some(at) => at.plus(head),
+            None => began.plus(model.clocks.connect.into()).plus(head),
+        };
+        until.min(plan.deadline)
+    };
+    let sending = upstream::send(&life.worker.pools, &wire.origin, request, began, |at| {
+        sent.set(Some(at))
+    });
+    let answered = clocks::within(&mut flight, deadline, sending).await;
+    if let Some(at) = sent.get() {
+        flight.sent(at);
+    }
+    let now = clock::now();
+    life.waited = life.waited.plus(now.since(began));
+    let response = match answered {
+        Ok(Ok(response)) => response,
+        Ok(Err(fault)) => return failed(flight, life, fault_verdict(&fault), &fault.to_string()),
+        Err(Expired) => {
+            let message = "the provider did not answer in time";
+            return failed(flight, life, TIMED_OUT, message);
+        }
+    };
+    let mut exchange = Exchange {
+        flight,
+        clocks: model.clocks,
+        total: plan.deadline,
+        head_at: now,
+        limits: wire.limits,
+    };
+    exchange.limits(&response.head.headers, b"");
+    exchange.answer(life, response, usage_chunk).await
+}
+
+fn request(plan: &Plan<'_>, wire: &Wire) -> (upstream::Request, UsageChunk) {
+    let (body, usage_chunk) = splice::splice(&plan.asked.body, &plan.peek, &wire.model_json);
+    let mut request = http::Request::new(Full::new(body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = wire.uris[plan.asked.endpoint as usize].clone();
+    let mut headers = wire.headers.clone();
+    for name in FORWARDED {
+        if let Some(value) = plan.asked.headers.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    *request.headers_mut() = headers;
+    (request, usage_chunk)
+}
+
+/// An attempt whose response has begun.
+pub(super) struct Exchange {
+    pub(super) flight: Flight,
+    pub(super) clocks: Timeouts,
+    /// When the whole request has had its time.
+    pub(super) total: Time,
+    pub(super) head_at: Time,
+    /// How the provider tells its limits.
+    limits: LimitDialect,
+}
+
+impl Exchange {
+    /// Tells scoring what the provider says of its limits; `body` is that of a refusal, which is the better source.
+    fn limits(&mut self, headers: &HeaderMap, body: &[u8]) {
+        let told = if body.is_empty() {
+            None
+        } else {
+            limits::from_body(self.limits, body)
+        };
+        // Only Anthropic's instants need the wall clock.
+        let unix = match self.limits {
+            LimitDialect::Anthropic => clock::unix(),
+            _ => std::time::Duration::ZERO,
+        };
+        let told = told.or_else(|| limits::from_headers(self.limits, headers, unix));
+        if let (Some(report), Some(attempt)) = (told, self.flight.attempt()) {
+            attempt.limits(&report, self.head_at);
+        }
+    }
+
+    async fn answer(
+        mut self,
+        life: &mut Life,
+        response: upstream::Response,
+        usage_chunk: UsageChunk,
+    ) -> Landed {
+        if !response.head.status.is_success() {
+            return Box::pin(self.refused(life, response)).await;
+        }
+        if life.stream && is_event_stream(&response.head.headers) {
+            return Box::pin(opening::open(self, life, response, usage_chunk)).await;
+        }
+        let upstream::Response { head, mut body, .. } = response;
+        let bytes = match self.read_whole(&mut body, MAX_ANSWER).await {
+            Ok(bytes) => bytes,
+            Err(unread) => return self.unread(life, &unread),
+        };
+        let wanted = if life.stream { "a stream" } else { "JSON" };
+        let seen = match response::read_whole(&bytes) {
+            Ok(seen) if seen.error => {
+                let verdict = classify::error_in_success(&bytes);
+                return self.rejected(life, verdict, head.headers, bytes);
+            }
+            Ok(seen) if !life.stream => seen,
+            _ => {
+                let message = format!("the provider's answer is not {wanted}");
+                return self.fail(life, MALFORMED, &message);
+            }
+        };
+        let usage = seen.usage.unwrap_or_default();
+        life.input_tokens = usage.input.unwrap_or(life.input_tokens);
+        life.output_tokens = usage.output.unwrap_or(0);
+        life.outcome = Some(Outcome::Success);
+        let landing = Landing {
+            usage,
+            ..Outcome::Success.into()
+        };
+        let now = clock::now();
+        self.waited(life, now);
+        self.flight.land(landing, now);
+        Landed::Whole(Whole {
+            headers: head.headers,
+            bytes,
+        })
+    }
+
+    /// Reads a body to its end; silence before and within it is bounded.
+    async fn read_whole(
+        &mut self,
+        body: &mut upstream::Body,
+        most: usize,
+    ) -> Result<Bytes, Unread> {
+        let mut whole = Bytes::new();
+        let mut joined = BytesMut::new();
+        // The clock is looked at only when there is something to wait for.
+        let silence = Cell::new(Some(self.head_at.plus(self.clocks.first_token.into())));
+        let (between, total) = (self.clocks.between_tokens, self.total);
+        let until = || {
+            let ends = silence
+                .get()
+                .unwrap_or_else(|| clock::now().plus(between.into()));
+            silence.set(Some(ends));
+            ends.min(total)
+        };
+        loop {
+            let piece = clocks::within(&mut self.flight, until, body.data())
+                .await
+                .map_err(|Expired| Unread::Expired)?;
+            match piece {
+                None if joined.is_empty() => return Ok(whole),
+                None => return Ok(joined.freeze()),
+                Some(Err(fault)) => return Err(Unread::Broken(fault)),
+                Some(Ok(bytes)) if whole.is_empty() => whole = bytes,
+                Some(Ok(bytes)) => {
+                    if joined.is_empty() {
+                        joined.extend_from_slice(&whole);
+                    }
+                    joined.extend_from_slice(&bytes);
+                }
+            }
+            if whole.len().max(joined.len()) > most {
+                return Err(Unread::TooLarge);
+            }
+            silence.set(None);
+        }
+    }
+
+    /// A response that is not a success: reads its words and judges them.
+    async fn refused(mut self, life: &mut Life, response: upstream::Response) -> Landed {
+        let upstream::Response { head, mut body, .. } = response;
+        self.total = self.total.min(self.head_at.plus(ERROR_BODY));
+        let bytes = self
+            .read_whole(&mut body, MAX_ERROR)
+            .await
+            .unwrap_or_default();
+        let verdict = classify::refusal(head.status, &bytes);
+        let mut landed = self.rejected(life, verdict, head.headers, bytes);
+        if let Landed::Failed(failed) = &mut landed
+            && let Some(original) = &mut failed.original
+        {
+            original.status = head.status;
+        }
+        landed
+    }
+
+    /// Lands an attempt that the provider has refused in so many words.
+    pub(super) fn rejected(
+        mut self,
+        life: &mut Life,
+        verdict: Verdict,
+        headers: HeaderMap,
+        bytes: Bytes,
+    ) -> Landed {
+        let retry_after = retry_after::from_headers(&headers, clock::unix())
+            .or_else(|| retry_after::from_body(&bytes));
+        if verdict.outcome == Outcome::RateLimited {
+            self.limits(&headers, &bytes);
+        }
+        let landing = Landing {
+            retry_after,
+            ..verdict.outcome.into()
+        };
+        life.outcome = Some(verdict.outcome);
+        let now = clock::now();
+        self.waited(life, now);
+        self.flight.land(landing, now);
+        Landed::Failed(Box::new(Failed {
+            failure: verdict.failure,
+            message: "the provider refused the request".to_owned(),
+            outcome: Some(verdict.outcome),
+            remedy: verdict.remedy,
+            retry_after,
+            original: Some(Original {
+                status: verdict.failure.telling().status,
+                headers,
+                bytes,
+            }),
+        }))
+    }
+
+    /// Counts the time since the response's head as the provider's.
+    pub(super) fn waited(&self, life: &mut Life, now: Time) {
+        life.waited = life.waited.plus(now.since(self.head_at));
+    }
+
+    /// Lands an attempt that came to nothing after its head.
+    pub(super) fn fail(self, life: &mut Life, plain: Plain, message: &str) -> Landed {
+        self.waited(life, clock::now());
+        failed(self.flight, life, plain, message)
+    }
+
+    fn unread(self, life: &mut Life, unread: &Unread) -> Landed {
+        match unread {
+            Unread::Expired => self.fail(life, TIMED_OUT, "the provider's answer came to a halt"),
+            Unread::Broken(fault) => self.fail(life, LOST, &fault.to_string()),
+            Unread::TooLarge => {
+                let message = format!("the provider's answer is larger than {MAX_ANSWER} bytes");
+                self.fail(life, MALFORMED, &message)
+            }
+        }
+    }
+}
+
+pub(super) type Plain = (Outcome, Failure);
+
+pub(super) const TIMED_OUT: Plain = (Outcome::TimedOut, Failure::Timeout);
+pub(super) const LOST: Plain = (Outcome::Disconnected, Failure::Upstream);
+pub(super) const MALFORMED: Plain = (Outcome::ServerError, Failure::Upstream);
+
+fn fault_verdict(fault: &Fault) -> Plain {
+    match fault {
+        Fault::Unreachable(_) => (Outcome::Unreachable, Failure::Upstream),
+        Fault::Disconnected(_) | Fault::Broken(_) => LOST,
+    }
+}
+
+/// Lands an attempt that ended without words of the provider's.
+fn failed(mut flight: Flight, life: &mut Life, (outcome, failure): Plain, message: &str) -> Landed {
+    life.outcome = Some(outcome);
+    flight.land(outcome, clock::now());
+    Landed::Failed(Box::new(Failed {
+        outcome: Some(outcome),
+        ..Failed::local(failure, message)
+    }))
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+}

@@ -1,0 +1,136 @@
+//! One attempt in flight: scoring's guard, joined to the clock and the metrics.
+//!
+//! # Invariants
+//! - The guard is told exactly one outcome; a flight dropped untold was canceled by the client.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use scoring::outcome::Outcome;
+use scoring::route::{Attempt, End, Route};
+use scoring::time::{Span, Time};
+
+use super::life::Life;
+use super::serving::Serving;
+use super::worker::Worker;
+use crate::clock;
+use crate::dialects::openai::response::Usage;
+
+/// An attempt in flight.
+pub(super) struct Flight {
+    attempt: Option<Attempt<Arc<Route>>>,
+    worker: Rc<Worker>,
+    serving: Arc<Serving>,
+    place: (usize, usize),
+    pub(super) started: Time,
+    /// Whether the overdue timer has gone off, or there is none.
+    overdue_at: Option<Time>,
+}
+
+impl std::fmt::Debug for Flight {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Flight")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How an attempt ended, with what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Landing {
+    pub(super) outcome: Outcome,
+    pub(super) usage: Usage,
+    pub(super) retry_after: Option<Span>,
+}
+
+impl From<Outcome> for Landing {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            usage: Usage::default(),
+            retry_after: None,
+        }
+    }
+}
+
+impl Flight {
+    /// Begins an attempt that scoring has picked.
+    pub(super) fn begin(life: &Life, place: (usize, usize), attempt: Attempt<Arc<Route>>) -> Self {
+        Self {
+            started: attempt.started(),
+            overdue_at: Some(attempt.overdue_at()),
+            attempt: Some(attempt),
+            worker: Rc::clone(&life.worker),
+            serving: Arc::clone(&life.serving),
+            place,
+        }
+    }
+
+    /// When scoring wants to hear that no byte has come yet.
+    pub(super) fn overdue_at(&self) -> Option<Time> {
+        self.overdue_at
+    }
+
+    /// Tells scoring that no byte has come yet.
+    pub(super) fn overdue(&mut self, now: Time) {
+        self.overdue_at = None;
+        if let Some(attempt) = &mut self.attempt {
+            attempt.overdue(now);
+        }
+    }
+
+    /// Tells scoring when a live connection took the request.
+    pub(super) fn sent(&mut self, at: Time) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.sent(at);
+        }
+    }
+
+    /// Tells scoring of the first content token.
+    pub(super) fn first_token(&mut self, now: Time) {
+        self.overdue_at = None;
+        if let Some(attempt) = &mut self.attempt {
+            attempt.first_byte(now);
+        }
+        let (model, target) = self.place;
+        self.serving.wires[model][target]
+            .handles
+            .ttft
+            .observe(now.since(self.started));
+    }
+
+    /// The guard, to tell it of limits.
+    pub(super) fn attempt(&mut self) -> Option<&mut Attempt<Arc<Route>>> {
+        self.attempt.as_mut()
+    }
+
+    /// Ends the attempt. Only the first call counts.
+    pub(super) fn land(&mut self, landing: impl Into<Landing>, now: Time) {
+        let Some(attempt) = self.attempt.take() else {
+            return;
+        };
+        let landing = landing.into();
+        let (model, target) = self.place;
+        self.serving.wires[model][target]
+            .handles
+            .attempt(landing.outcome);
+        attempt.finish(
+            &End {
+                outcome: landing.outcome,
+                input_tokens: landing.usage.input,
+                output_tokens: landing.usage.output,
+                retry_after: landing.retry_after,
+                jitter: self.worker.jitter(),
+            },
+            now,
+        );
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if self.attempt.is_some() {
+            self.land(Outcome::Canceled, clock::now());
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What is known of a request from its head to its end, and the one place where its end is counted.
+//!
+//! # Invariants
+//! - Every [`Life`] is counted as started once and as ended once; one that is dropped untold ended because the client left.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue};
+use scoring::outcome::Outcome;
+use scoring::time::{Span, Time};
+
+use super::serving::{Serving, Wire};
+use super::worker::Worker;
+use crate::clock;
+use crate::observe::metrics::Ending;
+use crate::observe::recorder::Record;
+
+/// Longest request id taken over from a client, bytes.
+const MAX_CLIENT_ID: usize = 128;
+
+/// Hexadecimal digits.
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// A request's id, as a header value.
+#[derive(Clone, Debug)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// Makes `req-` and 16 hexadecimal digits.
+    pub(super) fn new(prefix: u32, number: u32) -> Self {
+        let mut text = *b"req-0000000000000000";
+        let bits = (u64::from(prefix) << 32) | u64::from(number);
+        for (place, digit) in text[4..].iter_mut().enumerate() {
+            *digit = HEX[(bits >> (60 - 4 * place)) as usize & 15];
+        }
+        // Letters, digits and a dash always make a header value.
+        Self(HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("req-0")))
+    }
+
+    /// The client's own id, if it sent an acceptable one.
+    fn of_client(headers: &HeaderMap) -> Option<Self> {
+        let value = headers
+            .get("x-request-id")
+            .or_else(|| headers.get("x-client-request-id"))?;
+        let bytes = value.as_bytes();
+        let acceptable = !bytes.is_empty()
+            && bytes.len() <= MAX_CLIENT_ID
+            && bytes.iter().all(u8::is_ascii_graphic);
+        acceptable.then(|| Self(value.clone()))
+    }
+
+    /// The header's value.
+    #[must_use]
+    pub const fn header(&self) -> &HeaderValue {
+        &self.0
+    }
+}
+
+/// A request from its head to its end.
+#[derive(Debug)]
+pub(super) struct Life {
+    pub(super) worker: Rc<Worker>,
+    pub(super) serving: Arc<Serving>,
+    pub(super) id: RequestId,
+    pub(super) began: Time,
+    /// The model asked for, once it is known.
+    pub(super) model: Option<usize>,
+    pub(super) class: &'static str,
+    pub(super) stream: bool,
+    pub(super) max_tokens: Option<u32>,
+    /// Attempts made.
+    pub(super) attempts: u32,
+    /// Time spent on providers and in back-off, which is not the gateway's own.
+    pub(super) waited: Span,
+    /// The last attempt's model and target.
+    pub(super) last: Option<(usize, usize)>,
+    /// How the last attempt ended; none while it lasts.
+    pub(super) outcome: Option<Outcome>,
+    pub(super) ttft: Option<Span>,
+    pub(super) p_select: Option<f32>,
+    pub(super) input_tokens: u32,
+    pub(super) output_tokens: u32,
+    /// The decision, written out, if the client asked.
+    pub(super) explained: Option<String>,
+    pub(super) explain: bool,
+    over: bool,
+}
+
+impl Life {
+    pub(super) fn begin(worker: &Rc<Worker>, headers: &HeaderMap) -> Self {
+        let metrics = worker.shared.metrics();
+        metrics.started.inc();
+        metrics.inflight.inc();
+        Self {
+            serving: worker.shared.serving.load_full(),
+            id: RequestId::of_client(headers).unwrap_or_else(|| worker.new_id()),
+            worker: Rc::clone(worker),
+            began: clock::now(),
+            model: None,
+            class: "chat",
+            stream: false,
+            max_tokens: None,
+            attempts: 0,
+            waited: Span::ZERO,
+            last: None,
+            outcome: None,
+            ttft: None,
+            p_select: None,
+            input_tokens: 0,
+            output_tokens: 0,
+            explained: None,
+            explain: headers
+                .get("x-trimtab-explain")
+                .is_some_and(|value| value == "1"),
+            over: false,
+        }
+    }
+
+    /// The route of the last attempt.
+    pub(super) fn last_wire(&self) -> Option<&Wire> {
+        let (model, target) = self.last?;
+        self.serving.wires.get(model)?.get(target)
+    }
+
+    /// The gateway's own time up to now.
+    pub(super) fn overhead(&self, now: Time) -> Span {
+        let total = now.since(self.began).as_micros();
+        Span::from_micros(total.saturating_sub(self.waited.as_micros()))
+    }
+
+    /// Counts the end. Only the first call counts.
+    pub(super) fn end(&mut self, ending: Ending, status: u16, now: Time) {
+        if std::mem::replace(&mut self.over, true) {
+            return;
+        }
+        let metrics = self.worker.shared.metrics();
+        metrics.inflight.dec();
+        let took = now.since(self.began);
+        let handles = match self.model {
+            Some(model) => &self.serving.handles[model],
+            None => metrics.unknown_model(),
+        };
+        handles.ended(ending, self.stream, took);
+        if self.was_answered() {
+            handles.tokens_in.inc_by(u64::from(self.input_tokens));
+            handles.tokens_out.inc_by(u64::from(self.output_tokens));
+        }
+        if let (Some(recorder), Some(model)) = (&self.worker.shared.recorder, self.model) {
+            recorder.record(self.record(model, status, took));
+        }
+    }
+
+    /// Whether an answer has begun, which is what providers bill.
+    fn was_answered(&self) -> bool {
+        self.ttft.is_some() || self.outcome == Some(Outcome::Success)
+    }
+
+    fn record(&self, model: usize, status: u16, took: Span) -> Record {
+        let total_us = took.as_micros();
+        let now_us = u64::try_from(clock::unix().as_micros()).unwrap_or(u64::MAX);
+        let deadline = self.serving.routing.models[model].clocks.total;
+        Record {
+            t_us: now_us.saturating_sub(total_us),
+            class: self.class,
+            model: Arc::clone(&self.serving.names[model]),
+            tenant: None,
+            input: self.input_tokens,
+            output: self.output_tokens,
+            max_tokens: self.max_tokens,
+            stream: self.stream,
+            deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+            prefix: None,
+            route: self.last_wire().map(|wire| Arc::clone(&wire.name)),
+            status,
+            ttft_us: self.ttft.map(Span::as_micros),
+            total_us,
+            p_select: self.p_select,
+            attempts: self.attempts,
+            outcome: self.outcome.map(Outcome::name),
+        }
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if !self.over {
+            if self.attempts > 0 {
+                self.outcome.get_or_insert(Outcome::Canceled);
+            }
+            self.end(Ending::ClientGone, 0, clock::now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_sixteen_digits() {
+        let id = RequestId::new(0xdead_beef, 0x12);
+        assert_eq!(id.header(), "req-deadbeef00000012");
+    }
+
+    #[test]
+    fn a_client_may_name_its_request() {
+        let check = |value: &[u8], expected: bool| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-request-id", HeaderValue::from_bytes(value).unwrap());
+            assert_eq!(
+                RequestId::of_client(&headers).is_some(),
+                expected,
+                "{value:?}"
+            );
+        };
+        check(b"abc-1", true);
+        check(b"a b", false);
+        check(b"", false);
+        check(&[b'x'; 129], false);
+        check(b"caf\xc3\xa9", false);
+    }
+}
