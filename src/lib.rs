@@ -10,5 +10,6 @@ pub mod mock;
 pub mod observe;
 pub mod proxy;
 pub mod routing;
+pub mod server;
 pub mod stream;
 pub mod upstream;
