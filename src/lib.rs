@@ -3,8 +3,11 @@
 //! *Scoring decides, the gateway does, the simulator replays, the bench measures.*
 //! `docs/ARCHITECTURE.md` names the rooms below and what must hold in each.
 
+pub mod admin;
+pub mod app;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod dialects;
 pub mod mock;
 pub mod observe;

@@ -1,2 +1,202 @@
-//! The command line.
-fn main() {}
+//! The command line: a table of contents of what the library can do.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+use trimtab::app::{self, Gateway};
+use trimtab::config::{self, Config, LogFormat, Paint, Report};
+use trimtab::{demo, mock};
+
+/// Under load the system's allocator spends twice the time and keeps what clients have left behind.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Read when no other file is named.
+const CONFIG: &str = "config.toml";
+
+/// The exit code for a configuration with problems.
+const INVALID: u8 = 1;
+
+/// An adaptive gateway for AI model traffic.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves requests (the default).
+    Serve {
+        /// The configuration file.
+        #[arg(long, default_value = CONFIG, env = "TRIMTAB_CONFIG")]
+        config: PathBuf,
+    },
+    /// Says whether a configuration file is valid, and everything that is wrong with it.
+    Check {
+        /// The configuration file.
+        #[arg(default_value = CONFIG)]
+        file: PathBuf,
+        /// How problems are written.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Runs stand-in providers alone.
+    Mock {
+        /// A configuration file whose `[mock]` section is the script.
+        #[arg(long, default_value = CONFIG)]
+        config: PathBuf,
+        /// Where to listen, instead of what the script says.
+        #[arg(long)]
+        listen: Option<std::net::SocketAddr>,
+    },
+    /// Shows traffic leave a provider that degrades, on stand-in providers, beside static weights.
+    Demo(demo::Options),
+    /// Prints the JSON Schema of the configuration, for editors.
+    Schema,
+    /// Prints a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+fn main() -> ExitCode {
+    let serve = || Command::Serve {
+        config: PathBuf::from(CONFIG),
+    };
+    let done = match Cli::parse().command.unwrap_or_else(serve) {
+        Command::Serve { config } => self::serve(&config),
+        Command::Check { file, format } => check(&file, format),
+        Command::Mock { config, listen } => mock(&config, listen),
+        Command::Demo(options) => demo(&options),
+        Command::Schema => print(&config::schema()),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "trimtab", &mut script);
+            print(&String::from_utf8_lossy(&script))
+        }
+    };
+    done.unwrap_or_else(|error| {
+        complain(&format!("error: {error}\n"));
+        ExitCode::FAILURE
+    })
+}
+
+fn serve(file: &Path) -> anyhow::Result<ExitCode> {
+    let config = match config::load(file) {
+        Ok(config) => config,
+        Err(report) => return Ok(refuse(&report)),
+    };
+    log_to_stderr(&config);
+    let gateway = Gateway::start(config, Some(file.to_owned()))?;
+    print(&banner(&gateway))?;
+    app::obey_signals(gateway.control())?;
+    gateway.wait();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn banner(gateway: &Gateway) -> String {
+    let mut text = String::new();
+    let serving = gateway.shared.serving.load();
+    let models: Vec<_> = serving
+        .routing
+        .models
+        .iter()
+        .map(|model| &*model.name)
+        .collect();
+    // Writing into a string cannot fail.
+    let _ = writeln!(text, "Trimtab {}", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(text, "  OpenAI base URL  http://{}/v1", gateway.address);
+    let _ = writeln!(text, "  admin            http://{}/", gateway.admin);
+    let _ = writeln!(text, "  models           {}", models.join(", "));
+    if let Some(mock) = gateway.mock() {
+        let _ = writeln!(text, "  stand-ins        http://{}/", mock.addr);
+    }
+    text
+}
+
+fn check(file: &Path, format: Format) -> anyhow::Result<ExitCode> {
+    match (config::load(file), format) {
+        (Ok(config), Format::Text) => {
+            let (models, providers) = (config.models.len(), config.providers.len());
+            print(&format!(
+                "{}: valid; {models} models over {providers} providers\n",
+                file.display()
+            ))
+        }
+        (Ok(_), Format::Json) => print("{\"problems\":[]}\n"),
+        (Err(report), Format::Text) => Ok(refuse(&report)),
+        (Err(report), Format::Json) => {
+            print(&format!("{}\n", report.json()))?;
+            Ok(ExitCode::from(INVALID))
+        }
+    }
+}
+
+fn mock(file: &Path, listen: Option<std::net::SocketAddr>) -> anyhow::Result<ExitCode> {
+    let config = match config::load(file) {
+        Ok(config) => config,
+        Err(report) => return Ok(refuse(&report)),
+    };
+    log_to_stderr(&config);
+    let mut script = config
+        .mock
+        .ok_or_else(|| anyhow::anyhow!("{} has no [mock] section", file.display()))?;
+    script.listen = listen.or(script.listen);
+    mock::run(script)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn demo(options: &demo::Options) -> anyhow::Result<ExitCode> {
+    let summary = demo::run(options)?;
+    print(&summary.to_string())?;
+    Ok(ExitCode::from(u8::from(summary.lost() > 0)))
+}
+
+fn refuse(report: &Report) -> ExitCode {
+    let plain = std::env::var_os("NO_COLOR").is_some() || !io::stderr().is_terminal();
+    let paint = if plain { Paint::Plain } else { Paint::Coloured };
+    complain(&report.render(paint));
+    ExitCode::from(INVALID)
+}
+
+fn log_to_stderr(config: &Config) {
+    let level = config.log.level.name();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_writer(io::stderr);
+    match config.log.format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        result => result?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn complain(text: &str) {
+    // There is nowhere left to tell of a failure to tell.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,195 @@
+//! The admin plane: metrics, states, and what may be asked of a running gateway.
+//!
+//! It has a listener of its own, so nothing of it can be reached through the data plane.
+//!
+//! # Invariants
+//! - Nothing is answered without the token where one is configured, and none is needed only on loopback.
+//! - A request whose `Host` is a foreign name, or that a foreign page has sent, is refused: a browser must not be a way in.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::clock;
+use crate::observe::explain;
+use crate::proxy::Shared;
+
+/// How long a head may take, and how long a connection may be idle.
+const HEAD_TIME: Duration = Duration::from_secs(30);
+
+/// The content type of the metrics' text.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// How long the listener rests after an error, so that too many open files do not make it spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves the admin plane until told to drain; must run inside a `LocalSet`.
+pub async fn run(listener: TcpListener, shared: Arc<Shared>, mut drain: watch::Receiver<bool>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = drain.wait_for(|draining| *draining) => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                tokio::task::spawn_local(connection(stream, Arc::clone(&shared)));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an admin connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+    let shared = Rc::new(shared);
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let shared = Rc::clone(&shared);
+        async move { Ok::<_, Infallible>(respond(&shared, &request)) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .serve_connection(TokioIo::new(stream), answer)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "admin connection ended");
+    }
+}
+
+fn respond(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let headers = request.headers();
+    if !is_own(headers) {
+        return error(StatusCode::FORBIDDEN, "this host or origin is not allowed");
+    }
+    let serving = shared.serving.load();
+    let path = request.uri().path();
+    if path != "/health"
+        && let Some(token) = &serving.config.admin.token
+        && !headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+            .is_some_and(|presented| token.matches(presented))
+    {
+        return error(
+            StatusCode::UNAUTHORIZED,
+            "send the admin token as `Authorization: Bearer …`",
+        );
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return error(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
+    }
+    match path {
+        "/" => text(
+            "text/plain; charset=utf-8",
+            "Trimtab admin\n\n/metrics      Prometheus exposition\n/api/routes   state of every route\n/health       liveness\n".to_owned(),
+        ),
+        "/health" => text("application/json", json!({"status": "ok"}).to_string()),
+        "/metrics" => text(OPENMETRICS, shared.metrics().text()),
+        "/api/routes" => text("application/json", routes(shared)),
+        _ => error(StatusCode::NOT_FOUND, "there is nothing here; / lists what there is"),
+    }
+}
+
+/// Whether the request is meant for this listener: by address or as `localhost`, and not sent by another site's page.
+fn is_own(headers: &HeaderMap) -> bool {
+    let own_name = |authority: &str| {
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => authority,
+        };
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        bare == "localhost" || bare.parse::<IpAddr>().is_ok()
+    };
+    let Some(host) = headers.get(HOST).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let origin_is_own = match headers.get(ORIGIN) {
+        None => true,
+        Some(origin) => origin
+            .to_str()
+            .ok()
+            .and_then(|origin| origin.split_once("://"))
+            .is_some_and(|(_, authority)| authority == host),
+    };
+    origin_is_own && own_name(host)
+}
+
+fn routes(shared: &Shared) -> String {
+    let now = clock::now();
+    let routes: Vec<_> = shared
+        .lasting
+        .registry
+        .all()
+        .into_iter()
+        .map(|(identity, route)| {
+            json!({
+                "route": identity.to_string(),
+                "provider": identity.provider,
+                "model": identity.model,
+                "key": identity.key,
+                "region": identity.region,
+                "now": explain::route(&route.view(now)),
+            })
+        })
+        .collect();
+    json!({ "routes": routes }).to_string()
+}
+
+fn text(kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(
+        "x-content-type-options",
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+fn error(status: StatusCode, message: &str) -> Response<Full<Bytes>> {
+    let mut response = text(
+        "application/json",
+        json!({"error": {"message": message}}).to_string(),
+    );
+    *response.status_mut() = status;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_hosts_and_pages_are_refused() {
+        let check = |host: &str, origin: Option<&str>, expected: bool| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_str(host).unwrap());
+            if let Some(origin) = origin {
+                headers.insert(ORIGIN, HeaderValue::from_str(origin).unwrap());
+            }
+            assert_eq!(is_own(&headers), expected, "{host} {origin:?}");
+        };
+        check("127.0.0.1:9090", None, true);
+        check("localhost:9090", Some("http://localhost:9090"), true);
+        check("[::1]:9090", None, true);
+        check("evil.example", None, false);
+        check("127.0.0.1:9090", Some("http://evil.example"), false);
+        check("127.0.0.1:9090", Some("null"), false);
+    }
+}

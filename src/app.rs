@@ -1,0 +1,461 @@
+//! The composition root: builds the rooms, starts their threads and tasks, takes reloads over, drains.
+//!
+//! One control thread accepts connections, serves the admin plane and does the housekeeping; workers serve requests.
+//! [`Gateway::start`] runs all of it on threads of its own; [`Local::start`] runs the same on the caller's, for tests that own the clock.
+//!
+//! # Invariants
+//! - Every task is named here and ends with the drain.
+//! - A configuration that cannot be served never replaces one that can.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use scoring::retry::RetryBudget;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, watch};
+use tokio::task::LocalSet;
+
+use crate::admin;
+use crate::clock;
+use crate::config::{self, Config, Report};
+use crate::mock;
+use crate::observe::metrics::Metrics;
+use crate::observe::recorder::{self, Writer};
+use crate::proxy::{BuildError, Lasting, Serving, Shared};
+use crate::routing::Registry;
+use crate::server;
+use crate::upstream::Origins;
+
+/// How often the latency models are fitted anew: four times a second follows a drift within the time that a few requests take.
+const FIT_EVERY: Duration = Duration::from_millis(250);
+
+/// Fits to one sweep of idle statistics: once a second.
+const FITS_PER_SWEEP: u32 = 4;
+
+/// The exit code of a process that a second signal has ended, as shells have it for SIGINT.
+const INTERRUPTED: i32 = 130;
+
+/// Why the gateway cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener cannot be opened.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The configuration cannot be served.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The stand-in providers cannot run.
+    #[error("the stand-in providers cannot run: {0}")]
+    Mock(#[from] mock::MockError),
+    /// The trace file cannot be opened.
+    #[error("cannot record to {path}: {source}")]
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A thread or a runtime cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Everything that a configuration became, before anything runs.
+struct Assembly {
+    shared: Arc<Shared>,
+    writer: Option<Writer>,
+}
+
+fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartError> {
+    let registry = Arc::new(Registry::default());
+    let metrics = Arc::new(Metrics::new(Arc::clone(&registry)));
+    let lasting = Lasting {
+        registry,
+        origins: Origins::default(),
+        metrics,
+    };
+    let (recorder, writer) = match &config.trace {
+        None => (None, None),
+        Some(trace) => {
+            let dropped = lasting.metrics.trace_dropped.clone();
+            let started = recorder::start(&trace.path, trace.queue, dropped);
+            let (recorder, writer) = started.map_err(|source| StartError::Trace {
+                path: trace.path.clone(),
+                source,
+            })?;
+            (Some(recorder), Some(writer))
+        }
+    };
+    let budget = RetryBudget::new(&config.tuning);
+    let serving = Serving::build(Arc::new(config), &lasting, mock)?;
+    let shared = Arc::new(Shared {
+        serving: ArcSwap::from_pointee(serving),
+        lasting,
+        budget,
+        recorder,
+    });
+    Ok(Assembly { shared, writer })
+}
+
+fn bind(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
+    let bound = std::net::TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map_err(|source| StartError::Listen { address, source })
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+/// A gateway on threads of its own.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Where clients connect.
+    pub address: SocketAddr,
+    /// Where the admin plane listens.
+    pub admin: SocketAddr,
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    control: Control,
+    threads: Vec<JoinHandle<()>>,
+    mock: Option<mock::Running>,
+    writer: Option<Writer>,
+}
+
+/// How a running gateway is told things.
+#[derive(Clone, Debug)]
+pub struct Control {
+    drain: watch::Sender<bool>,
+    reload: mpsc::Sender<()>,
+}
+
+impl Control {
+    /// Takes no new connections, finishes the requests in flight, then ends.
+    pub fn drain(&self) {
+        self.drain.send_replace(true);
+    }
+
+    /// Reads the configuration file again.
+    pub fn reload(&self) {
+        // A reload that is already waiting will see the newest file.
+        let _ = self.reload.try_send(());
+    }
+}
+
+impl Gateway {
+    /// Starts a gateway; `file` is watched for changes.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running then.
+    pub fn start(config: Config, file: Option<PathBuf>) -> Result<Self, StartError> {
+        let mock = config.mock.clone().map(mock::Mock::start).transpose()?;
+        let mock_at = mock.as_ref().map(|mock| mock.addr);
+        let data = bind(config.server.listen)?;
+        let admin = bind(config.admin.listen)?;
+        let address = data.local_addr()?;
+        let admin_at = admin.local_addr()?;
+        let (workers, limit) = (config.server.workers.get(), config.server.max_connections);
+        let Assembly { shared, writer } = assemble(config, mock_at)?;
+        let (drain, draining) = watch::channel(false);
+        let (reload, reloads) = mpsc::channel(1);
+        let (hub, fronts) = server::Hub::new(workers, limit);
+        let mut threads = Vec::with_capacity(1 + workers);
+        for (number, front) in fronts.into_iter().enumerate() {
+            let (shared, draining) = (Arc::clone(&shared), draining.clone());
+            let worker = move || server::run(shared, front, draining);
+            threads.push(spawn(&format!("worker-{number}"), worker)?);
+        }
+        let tasks = Tasks {
+            shared: Arc::clone(&shared),
+            draining,
+            file,
+            mock: mock_at,
+        };
+        threads.push(spawn("control", move || async move {
+            let opened = (TcpListener::from_std(data), TcpListener::from_std(admin));
+            match opened {
+                (Ok(data), Ok(admin)) => tasks.run(hub, data, admin, reloads).await,
+                (Err(error), _) | (_, Err(error)) => {
+                    tracing::error!(%error, "the listeners cannot be used");
+                }
+            }
+        })?);
+        Ok(Self {
+            address,
+            admin: admin_at,
+            shared,
+            control: Control { drain, reload },
+            threads,
+            mock,
+            writer,
+        })
+    }
+
+    /// How to tell it things.
+    #[must_use]
+    pub const fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// The stand-in providers, if they run.
+    #[must_use]
+    pub const fn mock(&self) -> Option<&mock::Running> {
+        self.mock.as_ref()
+    }
+
+    /// Waits until it has ended.
+    pub fn wait(self) {
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+        drop(self.writer);
+        if let Some(mock) = self.mock {
+            mock.stop();
+        }
+    }
+}
+
+/// Waits for the operating system's signals and passes them on; returns when a drain has been ordered.
+///
+/// SIGHUP reloads; SIGTERM and SIGINT drain; a second one of these ends the process at once.
+///
+/// # Errors
+/// The system's, when signals cannot be waited for.
+pub fn obey_signals(control: &Control) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let control = control.clone();
+    let runtime = runtime()?;
+    let (mut hangup, mut terminate, mut interrupt) = {
+        let _inside = runtime.enter();
+        (
+            signal(SignalKind::hangup())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        )
+    };
+    runtime.block_on(async {
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => control.reload(),
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+            }
+        }
+    });
+    control.drain();
+    tracing::info!("draining; a second signal ends the process at once");
+    std::thread::Builder::new()
+        .name("impatience".to_owned())
+        .spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            });
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the operator has asked twice: nothing is waited for any more"
+            )]
+            std::process::exit(INTERRUPTED);
+        })?;
+    Ok(())
+}
+
+/// Runs the future that `begin` makes on a thread of its own.
+fn spawn<F>(name: &str, begin: impl FnOnce() -> F + Send + 'static) -> io::Result<JoinHandle<()>>
+where
+    F: Future<Output = ()> + 'static,
+{
+    let runtime = runtime()?;
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            LocalSet::new().block_on(&runtime, async { begin().await });
+        })
+}
+
+/// What the control thread does.
+struct Tasks {
+    shared: Arc<Shared>,
+    draining: watch::Receiver<bool>,
+    file: Option<PathBuf>,
+    mock: Option<SocketAddr>,
+}
+
+impl Tasks {
+    async fn run(
+        self,
+        hub: server::Hub,
+        data: TcpListener,
+        admin: TcpListener,
+        reloads: mpsc::Receiver<()>,
+    ) {
+        let Self {
+            shared,
+            mut draining,
+            file,
+            mock,
+        } = self;
+        tokio::task::spawn_local(hub.accept(data, Arc::clone(&shared), draining.clone()));
+        tokio::task::spawn_local(admin::run(admin, Arc::clone(&shared), draining.clone()));
+        tokio::task::spawn_local(housekeep(Arc::clone(&shared)));
+        if let Some(file) = file {
+            tokio::task::spawn_local(watch_config(shared, file, mock, reloads));
+        }
+        let _ = draining.wait_for(|draining| *draining).await;
+    }
+}
+
+/// Fits latency models and sweeps idle statistics.
+async fn housekeep(shared: Arc<Shared>) {
+    let mut every = tokio::time::interval(FIT_EVERY);
+    let mut fits = 0_u32;
+    loop {
+        every.tick().await;
+        let now = clock::now();
+        fits = fits.wrapping_add(1);
+        for model in &shared.serving.load().routing.models {
+            model.pool.fit(now);
+        }
+        if fits.is_multiple_of(FITS_PER_SWEEP) {
+            for (_, route) in shared.lasting.registry.all() {
+                route.sweep(now);
+            }
+        }
+    }
+}
+
+async fn watch_config(
+    shared: Arc<Shared>,
+    file: PathBuf,
+    mock: Option<SocketAddr>,
+    mut reloads: mpsc::Receiver<()>,
+) {
+    let mut watch = config::Watch::new(&file).await;
+    loop {
+        let read = tokio::select! {
+            read = watch.changed() => read,
+            told = reloads.recv() => match told {
+                Some(()) => config::load(&file),
+                None => return,
+            },
+        };
+        let taken = read
+            .map_err(ReloadError::Invalid)
+            .and_then(|config| take_over(&shared, config, mock));
+        match taken {
+            Ok(()) => {
+                shared.metrics().reloads_ok.inc();
+                tracing::info!(file = %file.display(), "configuration taken over");
+            }
+            Err(problem) => {
+                shared.metrics().reloads_refused.inc();
+                tracing::error!(file = %file.display(), "configuration refused, the old one stays:\n{problem}");
+            }
+        }
+    }
+}
+
+/// Why a reload was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The file is not a valid configuration.
+    #[error("{0}")]
+    Invalid(Report),
+    /// The configuration cannot be served.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+/// Takes a configuration over: all of it, or nothing.
+fn take_over(shared: &Shared, config: Config, mock: Option<SocketAddr>) -> Result<(), ReloadError> {
+    let old = shared.serving.load_full();
+    let (was, is) = (&old.config, &config);
+    for (what, changed) in [
+        ("server.listen", was.server.listen != is.server.listen),
+        ("server.workers", was.server.workers != is.server.workers),
+        ("admin.listen", was.admin.listen != is.admin.listen),
+        ("[mock]", was.mock != is.mock),
+        ("[trace]", was.trace != is.trace),
+        ("[log]", was.log != is.log),
+        ("[retry] budget", was.tuning.retry != is.tuning.retry),
+    ] {
+        if changed {
+            tracing::warn!("{what} has changed; it takes effect at the next start");
+        }
+    }
+    let serving = Serving::build(Arc::new(config), &shared.lasting, mock)?;
+    shared.serving.store(Arc::new(serving));
+    drop(old);
+    shared.lasting.registry.prune();
+    Ok(())
+}
+
+/// A gateway on the caller's thread, for tests that own the clock.
+#[derive(Debug)]
+pub struct Local {
+    /// Where clients connect.
+    pub address: SocketAddr,
+    /// Where the admin plane listens.
+    pub admin: SocketAddr,
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    /// How to tell it things.
+    pub control: Control,
+    _writer: Option<Writer>,
+}
+
+impl Local {
+    /// Starts a gateway with one worker on the current `LocalSet`; stand-ins, if any, listen at `mock`.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start(
+        config: Config,
+        file: Option<PathBuf>,
+        mock: Option<SocketAddr>,
+    ) -> Result<Self, StartError> {
+        let data = bind(config.server.listen)?;
+        let admin = bind(config.admin.listen)?;
+        let address = data.local_addr()?;
+        let admin_at = admin.local_addr()?;
+        let limit = config.server.max_connections;
+        let Assembly { shared, writer } = assemble(config, mock)?;
+        let (drain, draining) = watch::channel(false);
+        let (reload, reloads) = mpsc::channel(1);
+        let (hub, fronts) = server::Hub::new(1, limit);
+        for front in fronts {
+            let worker = server::run(Arc::clone(&shared), front, draining.clone());
+            tokio::task::spawn_local(worker);
+        }
+        let tasks = Tasks {
+            shared: Arc::clone(&shared),
+            draining,
+            file,
+            mock,
+        };
+        let (data, admin) = (TcpListener::from_std(data)?, TcpListener::from_std(admin)?);
+        tokio::task::spawn_local(tasks.run(hub, data, admin, reloads));
+        Ok(Self {
+            address,
+            admin: admin_at,
+            shared,
+            control: Control { drain, reload },
+            _writer: writer,
+        })
+    }
+}
