@@ -1,1 +1,20 @@
-//! Integration tests.
+//! Integration tests: gateway, stand-in providers and clients in one thread, whose clock is paused.
+//!
+//! Time passes only while everybody waits, so an outage of a minute takes milliseconds and every figure is exact to the stand-ins' script.
+//! One module a feature; `support` holds what a test stands on.
+//!
+//! # Invariants
+//! - Nothing waits in real time, and nothing leaves loopback.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod conduct;
+mod hostile;
+mod life;
+mod openai;
+mod support;

@@ -1,0 +1,81 @@
+//! Every form in which a provider says when to come back, and the forms that say nothing.
+
+use super::{ask, assert_complete, catalogue, gaps, ms, secs};
+use crate::support::{Bench, Mode, bench, pass_ms};
+
+/// Asks once; the gaps between attempts on the primary, and how many the spare saw.
+async fn conduct(bench: &Bench, mode: Mode) -> (Vec<std::time::Duration>, usize) {
+    let answer = ask(bench, mode, "wait").await;
+    let spare = bench.seen("spare").len();
+    let model = answer.model();
+    assert_complete(&answer, &model);
+    assert!(answer.took < secs(6), "{:?}", answer.took);
+    (gaps(&bench.seen("primary")), spare)
+}
+
+/// A short wait is kept to the millisecond, whichever header tells it.
+#[test]
+fn a_short_wait_is_kept() {
+    for (fault, least) in [
+        ("fault-once-429-after-1", ms(1_000)),
+        ("fault-once-429-ms", ms(1_500)),
+        // The date has whole seconds, of which the present one may be gone.
+        ("fault-once-429-date", ms(1_000)),
+    ] {
+        for mode in Mode::BOTH {
+            bench(&catalogue(fault), async |bench| {
+                let (gaps, _) = conduct(&bench, mode).await;
+                assert!(
+                    gaps.iter().all(|gap| *gap >= least && *gap <= ms(3_400)),
+                    "{fault}: {gaps:?}"
+                );
+            });
+        }
+    }
+}
+
+/// A wait that no client would bear is not waited for.
+#[test]
+fn a_long_wait_fails_over_at_once() {
+    for fault in [
+        "fault-429-after-30",
+        "fault-429-ms-60000",
+        "fault-429-date-60",
+    ] {
+        for mode in Mode::BOTH {
+            bench(&catalogue(fault), async |bench| {
+                let (gaps, spare) = conduct(&bench, mode).await;
+                assert!(gaps.is_empty() && spare == 1, "{fault}: {gaps:?}, {spare}");
+            });
+        }
+    }
+}
+
+/// Three thousand years and minus thirty seconds are no waits: neither kept nor followed at once.
+#[test]
+fn an_absurd_wait_is_no_wait() {
+    for fault in ["fault-429-absurd", "fault-429-negative"] {
+        for mode in Mode::BOTH {
+            bench(&catalogue(fault), async |bench| {
+                let (gaps, _) = conduct(&bench, mode).await;
+                assert!(gaps.iter().all(|gap| *gap >= ms(100)), "{fault}: {gaps:?}");
+            });
+        }
+    }
+}
+
+/// What a provider said wrongly once does not close its route for good.
+#[test]
+fn an_absurd_wait_is_forgotten() {
+    for fault in ["fault-once-429-absurd", "fault-once-429-negative"] {
+        bench(&catalogue(fault), async |bench| {
+            ask(&bench, Mode::Whole, "once").await;
+            for _ in 0..10 {
+                pass_ms(60_000).await;
+                ask(&bench, Mode::Whole, "once").await;
+            }
+            let answer = ask(&bench, Mode::Whole, "once").await;
+            assert_complete(&answer, fault);
+        });
+    }
+}
