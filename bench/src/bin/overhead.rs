@@ -1,0 +1,536 @@
+//! What does the gateway cost, against nothing and against a plain proxy, in one run?
+//!
+//! Upstream, nginx (where it is installed) and the gateway run as child processes; this process is the load.
+//! Every round measures every case on each of them in turn, in an order that rotates.
+//! `--pin` puts what is measured on CPU 0 and upstream and load on CPU 1, as the published figures of other gateways were taken.
+//! On a busy machine run the whole under `chrt -r 1`, which the children inherit.
+//!
+//! # Invariants
+//! - A failed or wrong response fails the run.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use bench::load::{self, Measured, Pace, Plan, Target};
+use bench::process::{self, Process};
+use bench::proxy::{self, MODELS};
+use bench::report::{self, Bar, Bound, Figures, number};
+use bench::samples::median;
+use bench::upstream;
+use clap::{Parser, Subcommand};
+
+/// Requests per second of the open loops; the promises are made at 2,000 and 5,000.
+const RATES: [u32; 3] = [500, 2_000, 5_000];
+
+/// Connections of the closed loop.
+const CLOSED: usize = 32;
+
+/// Connections of the streams without pauses.
+const STREAMS: usize = 16;
+
+/// Paced streams begun per second: about ten are open at any time.
+const PACED_RATE: f64 = 20.0;
+
+/// Streams held open at once to see what one costs in memory.
+const HELD: usize = 256;
+
+/// Least seconds of load before a window: longer than a paced stream, so that as many end in it as begin.
+const WARM_UP: f64 = 0.7;
+
+/// Starts timed.
+const STARTS: usize = 5;
+
+/// Measures what the gateway adds to requests and streams, and what it costs.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The gateway's binary.
+    #[arg(long, default_value = "target/release/trimtab")]
+    binary: PathBuf,
+    /// Pin: gateway and nginx to CPU 0, upstream and load to CPU 1.
+    #[arg(long)]
+    pin: bool,
+    /// Two short rounds, for a look.
+    #[arg(long)]
+    quick: bool,
+    /// Rounds; the median of them is shown. Default 5, or 2 with --quick.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Use the gateway's stand-in providers as the upstream, not the fixed one.
+    #[arg(long)]
+    mock: bool,
+    /// Leave the gateway out: measure nginx and the rig itself.
+    #[arg(long)]
+    without_gateway: bool,
+    /// Only cases whose name begins with this.
+    #[arg(long, default_value = "")]
+    case: String,
+    /// Write all figures to this file as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Folder for configurations and logs.
+    #[arg(long, default_value = "target/overhead")]
+    folder: PathBuf,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+/// What else this binary can be.
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// The fixed upstream; started by the harness itself.
+    #[command(hide = true)]
+    Upstream {
+        /// Where to listen.
+        listen: SocketAddr,
+    },
+}
+
+/// One case.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    name: &'static str,
+    pace: Pace,
+    model: &'static str,
+    streamed: bool,
+    seconds: f64,
+}
+
+/// One thing that is measured: nothing in between, nginx or the gateway.
+#[derive(Debug)]
+struct Subject {
+    name: &'static str,
+    address: SocketAddr,
+    process: Process,
+}
+
+/// The cases, in the order that they run.
+fn cases() -> Vec<Case> {
+    let [instant, paced] = MODELS;
+    let closed = Pace::Closed {
+        connections: CLOSED,
+    };
+    let streams = Pace::Closed {
+        connections: STREAMS,
+    };
+    let names = ["open500", "open2000", "open5000"];
+    let mut cases = vec![Case {
+        name: "closed32",
+        pace: closed,
+        model: instant,
+        streamed: false,
+        seconds: 3.0,
+    }];
+    cases.extend(RATES.iter().zip(names).map(|(&rate, name)| {
+        let pace = Pace::Open { rate: rate.into() };
+        Case {
+            name,
+            pace,
+            model: instant,
+            streamed: false,
+            seconds: 4.0,
+        }
+    }));
+    cases.push(Case {
+        name: "streams",
+        pace: streams,
+        model: instant,
+        streamed: true,
+        seconds: 3.0,
+    });
+    let pace = Pace::Open { rate: PACED_RATE };
+    cases.push(Case {
+        name: "paced",
+        pace,
+        model: paced,
+        streamed: true,
+        seconds: 4.0,
+    });
+    cases
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    if let Some(Role::Upstream { listen }) = arguments.role {
+        return upstream::serve(TcpListener::bind(listen)?);
+    }
+    fs::create_dir_all(&arguments.folder)?;
+    if arguments.pin {
+        process::pin(1)?;
+    }
+    let mut figures = Figures::default();
+    let subjects = start(&arguments)?;
+    for subject in &subjects {
+        figures.add(
+            "memory",
+            subject.name,
+            "idle",
+            subject.process.resident_kib() as f64 / 1024.0,
+        );
+    }
+    let rounds = arguments
+        .rounds
+        .unwrap_or(if arguments.quick { 2 } else { 5 });
+    for round in 0..rounds {
+        for case in cases()
+            .iter()
+            .filter(|case| case.name.starts_with(&arguments.case))
+        {
+            for turn in 0..subjects.len() {
+                let subject = &subjects[(turn + round) % subjects.len()];
+                measure(&mut figures, case, subject, &subjects[0], arguments.quick)?;
+            }
+            say(&format!("round {} of {rounds}: {}", round + 1, case.name))?;
+        }
+    }
+    for subject in &subjects {
+        figures.add(
+            "memory",
+            subject.name,
+            "loaded",
+            subject.process.resident_kib() as f64 / 1024.0,
+        );
+    }
+    if !arguments.without_gateway {
+        fresh(&mut figures, &arguments, subjects[0].address)?;
+    }
+    show(&figures, &subjects)?;
+    if let Some(path) = &arguments.json {
+        let text = serde_json::to_string_pretty(&figures.json())?;
+        fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Starts the upstream, nginx where it is installed, and the gateway.
+fn start(arguments: &Arguments) -> anyhow::Result<Vec<Subject>> {
+    let folder = fs::canonicalize(&arguments.folder)?;
+    let cpus = if arguments.pin {
+        [Some(0), Some(1)]
+    } else {
+        [None, None]
+    };
+    let source = process::free_address()?;
+    let command = if arguments.mock {
+        proxy::mock(&folder, &arguments.binary, source)?
+    } else {
+        let program = std::env::current_exe()?.display().to_string();
+        vec![program, "upstream".to_owned(), source.to_string()]
+    };
+    let process = Process::start(&command, cpus[1], &folder.join("upstream.log"))?;
+    let mut subjects = vec![Subject {
+        name: "direct",
+        address: source,
+        process,
+    }];
+    wait_to_accept(source)?;
+    if installed("nginx") {
+        let address = process::free_address()?;
+        let command = proxy::nginx(&folder, address, source)?;
+        let mut process = Process::start(&command, cpus[0], &folder.join("nginx.log"))?;
+        process.wait_for(address, "/health", Instant::now())?;
+        subjects.push(Subject {
+            name: "nginx",
+            address,
+            process,
+        });
+    } else {
+        say("nginx is not installed: there is no floor to compare with")?;
+    }
+    if !arguments.without_gateway {
+        let (subject, _) = start_gateway(arguments, &folder, source)?;
+        subjects.push(subject);
+    }
+    Ok(subjects)
+}
+
+/// Starts a gateway; with it the time until it answered.
+fn start_gateway(
+    arguments: &Arguments,
+    folder: &Path,
+    source: SocketAddr,
+) -> anyhow::Result<(Subject, Duration)> {
+    let (address, admin) = (process::free_address()?, process::free_address()?);
+    let command = proxy::gateway(folder, &arguments.binary, [address, admin, source])?;
+    let since = Instant::now();
+    let cpu = arguments.pin.then_some(0);
+    let mut process = Process::start(&command, cpu, &folder.join("gateway.log"))?;
+    let took = process.wait_for(address, "/health", since)?;
+    Ok((
+        Subject {
+            name: "gateway",
+            address,
+            process,
+        },
+        took,
+    ))
+}
+
+fn installed(program: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).any(|folder| folder.join(program).is_file())
+}
+
+fn wait_to_accept(address: SocketAddr) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(5) {
+        if std::net::TcpStream::connect(address).is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    anyhow::bail!("the upstream does not listen on {address}; see upstream.log in the folder")
+}
+
+/// The request and the right answer of a case on a subject.
+fn target(case: &Case, subject: &Subject) -> Target {
+    let path = match subject.name {
+        "gateway" => proxy::GATEWAY_PATH.to_owned(),
+        _ => proxy::upstream_path(case.model),
+    };
+    let body = proxy::chat_body(case.model, case.streamed);
+    Target {
+        address: subject.address,
+        request: load::post(subject.address, &path, "bench", &body),
+        events: if case.streamed {
+            upstream::CONTENT_EVENTS
+        } else {
+            0
+        },
+    }
+}
+
+/// Runs one case on one subject and notes its figures.
+fn measure(
+    figures: &mut Figures,
+    case: &Case,
+    subject: &Subject,
+    direct: &Subject,
+    quick: bool,
+) -> anyhow::Result<()> {
+    let scale: f64 = if quick { 0.4 } else { 1.0 };
+    let plan = Plan {
+        pace: case.pace,
+        warm_up: Duration::from_secs_f64(scale.max(WARM_UP)),
+        window: Duration::from_secs_f64(scale * case.seconds),
+    };
+    let meter = || subject.process.cpu_nanos();
+    let mut seen = load::run(&target(case, subject), &plan, meter)
+        .with_context(|| format!("{} on {}", case.name, subject.name))?;
+    ensure!(
+        seen.failed == 0,
+        "{} on {}: {} of {} requests failed: {}",
+        case.name,
+        subject.name,
+        seen.failed,
+        seen.requests + seen.failed,
+        seen.texts.join("; ")
+    );
+    debug_assert_eq!(
+        direct.name, "direct",
+        "the first subject is the upstream itself"
+    );
+    note(figures, case, subject.name, &mut seen);
+    Ok(())
+}
+
+fn note(figures: &mut Figures, case: &Case, subject: &str, seen: &mut Measured) {
+    let cpu = seen.metered as f64 / 1e3 / seen.requests.max(1) as f64;
+    figures.add(case.name, subject, "rate", seen.rate());
+    figures.add(case.name, subject, "cpu", cpu);
+    for (name, percent) in [("p50", 50.0), ("p99", 99.0), ("p99.9", 99.9)] {
+        figures.add(
+            case.name,
+            subject,
+            name,
+            seen.latency.percentile_us(percent),
+        );
+        if case.streamed {
+            figures.add(
+                case.name,
+                subject,
+                &format!("first {name}"),
+                seen.first.percentile_us(percent),
+            );
+            figures.add(
+                case.name,
+                subject,
+                &format!("gap {name}"),
+                seen.gaps.percentile_us(percent),
+            );
+        }
+    }
+}
+
+/// What only a fresh gateway shows: the time to start, and memory per open stream.
+fn fresh(figures: &mut Figures, arguments: &Arguments, source: SocketAddr) -> anyhow::Result<()> {
+    let folder = fs::canonicalize(&arguments.folder)?;
+    for _ in 0..STARTS {
+        let (_subject, took) = start_gateway(arguments, &folder, source)?;
+        figures.add("start", "gateway", "ms", took.as_secs_f64() * 1e3);
+    }
+    let (subject, _) = start_gateway(arguments, &folder, source)?;
+    let idle = subject.process.resident_kib();
+    let case = Case {
+        name: "held",
+        pace: Pace::Closed { connections: HELD },
+        model: upstream::PACED,
+        streamed: true,
+        seconds: 0.2,
+    };
+    let window = Duration::from_secs_f64(case.seconds);
+    let plan = Plan {
+        pace: case.pace,
+        warm_up: Duration::from_millis(350),
+        window,
+    };
+    let seen = load::run(&target(&case, &subject), &plan, || {
+        subject.process.resident_kib()
+    })?;
+    ensure!(
+        seen.failed == 0,
+        "held streams failed: {}",
+        seen.texts.join("; ")
+    );
+    let grown = subject.process.resident_kib().saturating_sub(idle) as f64;
+    figures.add("memory", "gateway", "per stream KiB", grown / HELD as f64);
+    Ok(())
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout().lock(), "{text}")?)
+}
+
+/// Prints the tables and the bars.
+fn show(figures: &Figures, subjects: &[Subject]) -> anyhow::Result<()> {
+    for case in cases() {
+        let columns: &[&str] = match case.name {
+            "closed32" => &["rate", "cpu", "p50", "p99"],
+            "streams" => &["rate", "cpu", "first p50", "first p99"],
+            "paced" => &[
+                "rate",
+                "cpu",
+                "first p50",
+                "first p99",
+                "gap p50",
+                "gap p99",
+            ],
+            _ => &[
+                "rate", "cpu", "p50", "p99", "p99.9", "+p50", "+p99", "+p99.9",
+            ],
+        };
+        let rows: Vec<Vec<String>> = subjects
+            .iter()
+            .map(|it| row(figures, &case, it, columns))
+            .collect();
+        let header: Vec<&str> = [&[case.name], columns].concat();
+        say(&format!("\n{}", report::table(&header, &rows)))?;
+    }
+    say(
+        "rate: per second; cpu: µs per request or stream; the rest µs; + is over direct; medians of the rounds\n",
+    )?;
+    let cells = |it: &Subject| {
+        let at = |name: &str| number(figures.median("memory", it.name, name));
+        vec![it.name.to_owned(), at("idle"), at("loaded")]
+    };
+    let rows: Vec<Vec<String>> = subjects.iter().map(cells).collect();
+    say(&report::table(
+        &["memory, MiB", "idle", "after load"],
+        &rows,
+    ))?;
+    say(&report::bars(&promises(figures)))
+}
+
+fn row(figures: &Figures, case: &Case, subject: &Subject, columns: &[&str]) -> Vec<String> {
+    let mut cells = vec![subject.name.to_owned()];
+    cells.extend(columns.iter().map(|&column| {
+        number(match column.strip_prefix('+') {
+            Some(figure) => added(figures, case.name, subject.name, figure),
+            None => figures.median(case.name, subject.name, column),
+        })
+    }));
+    cells
+}
+
+/// What the subject adds to `direct`, the median of the rounds' differences.
+fn added(figures: &Figures, case: &str, subject: &str, figure: &str) -> f64 {
+    figures.compare([case, figure], [subject, "direct"], |left, right| {
+        left - right
+    })
+}
+
+/// The promises that this run can check.
+fn promises(figures: &Figures) -> Vec<Bar> {
+    let ratio = |case| {
+        figures.compare([case, "cpu"], ["gateway", "nginx"], |left, right| {
+            left / right
+        })
+    };
+    let over = |case, figure| added(figures, case, "gateway", figure);
+    let own = |case, figure| figures.median(case, "gateway", figure);
+    let worst_loss = median(&[own("open5000", "rate") / f64::from(RATES[2])]);
+    let at_most = |name, value, bound, unit| Bar {
+        name,
+        value,
+        bound: Bound::AtMost(bound),
+        unit,
+    };
+    let at_least = |name, value, bound, unit| Bar {
+        name,
+        value,
+        bound: Bound::AtLeast(bound),
+        unit,
+    };
+    vec![
+        at_most(
+            "CPU per request, against nginx",
+            ratio("closed32"),
+            1.6,
+            "×",
+        ),
+        at_most(
+            "CPU per stream of 50, against nginx",
+            ratio("streams"),
+            1.3,
+            "×",
+        ),
+        at_most("added p50 at 2,000/s", over("open2000", "p50"), 100.0, "µs"),
+        at_most("added p99 at 2,000/s", over("open2000", "p99"), 310.0, "µs"),
+        at_most(
+            "added p99 at 5,000/s",
+            over("open5000", "p99"),
+            1_000.0,
+            "µs",
+        ),
+        at_least("share of 5,000/s kept up", worst_loss, 0.99, ""),
+        at_least(
+            "closed loop, 32 connections",
+            own("closed32", "rate"),
+            30_000.0,
+            "/s",
+        ),
+        at_most(
+            "gap p99 of a stream paced at 10 ms",
+            own("paced", "gap p99"),
+            12_000.0,
+            "µs",
+        ),
+        at_most("memory idle", own("memory", "idle"), 20.0, "MiB"),
+        at_most("memory after load", own("memory", "loaded"), 40.0, "MiB"),
+        at_most(
+            "memory per open stream",
+            own("memory", "per stream KiB"),
+            16.0,
+            "KiB",
+        ),
+        at_most(
+            "start to first 200 on /health",
+            own("start", "ms"),
+            50.0,
+            "ms",
+        ),
+    ]
+}
