@@ -44,6 +44,8 @@ struct Walk<'a> {
     /// Whether a route that is believed to be down may be used.
     desperate: bool,
     last: Option<Box<Failed>>,
+    /// The last wait before a route was tried again, from which the next one grows.
+    last_backoff: Span,
     /// The shortest time after which a route that is at its limits may serve again.
     retry_after: Option<Span>,
 }
@@ -70,6 +72,7 @@ pub(super) async fn run(life: &mut Life, plan: &Plan<'_>) -> Answer {
         tried: Tried::default(),
         desperate: false,
         last: None,
+        last_backoff: Span::ZERO,
         retry_after: None,
     };
     loop {
@@ -157,6 +160,7 @@ impl Walk<'_> {
                 return self.last.take().map(Answer::Failed);
             }
             if let Step::Same { wait } = step {
+                self.last_backoff = wait;
                 tokio::time::sleep(wait.into()).await;
                 began = clock::now();
                 life.waited = life.waited.plus(began.since(now));
@@ -201,7 +205,7 @@ impl Walk<'_> {
             same_route,
             others: count(model.targets.len()).saturating_sub(tried.count()),
             fallbacks: count(self.models.len() - self.at - 1),
-            ..History::default()
+            last_backoff: self.last_backoff,
         };
         let failure = retry::Failure {
             outcome: failed.outcome.unwrap_or(Outcome::ServerError),

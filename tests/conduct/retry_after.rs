@@ -1,7 +1,7 @@
 //! Every form in which a provider says when to come back, and the forms that say nothing.
 
 use super::{ask, assert_complete, catalogue, gaps, ms, secs};
-use crate::support::{Bench, Mode, bench, pass_ms};
+use crate::support::{Bench, Mode, bench, pass_ms, paused};
 
 /// Asks once; the gaps between attempts on the primary, and how many the spare saw.
 async fn conduct(bench: &Bench, mode: Mode) -> (Vec<std::time::Duration>, usize) {
@@ -76,6 +76,26 @@ fn an_absurd_wait_is_forgotten() {
             }
             let answer = ask(&bench, Mode::Whole, "once").await;
             assert_complete(&answer, fault);
+        });
+    }
+}
+
+/// Without a hint each wait is at least as long as the one before.
+#[test]
+fn back_offs_grow() {
+    let text = catalogue("s02").text();
+    let text = text.replace(
+        "max_attempts = 3",
+        "max_attempts = 6\nsame_route = 4\nbase = \"200ms\"",
+    );
+    for _ in 0..6 {
+        paused(|| async {
+            let bench = Bench::start(&text, None).await;
+            ask(&bench, Mode::Whole, "grow").await;
+            let gaps = gaps(&bench.seen("primary"));
+            assert_eq!(gaps.len(), 4, "{gaps:?}");
+            assert!(gaps.is_sorted_by(|a, b| *a <= *b + ms(1)), "{gaps:?}");
+            assert!(gaps[0] >= ms(100) && gaps[0] <= ms(301), "{gaps:?}");
         });
     }
 }
