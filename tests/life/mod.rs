@@ -1,6 +1,7 @@
 //! The life of a gateway beyond one answer: clients that leave, routes that die, reloads, drains, accounts.
 
 mod accounts;
+mod cold;
 mod drain;
 mod http2;
 mod kill;

@@ -184,7 +184,8 @@ impl Drift {
     pub(crate) fn rebased(self, ln: f32) -> Self {
         if self.is_measured() {
             Self {
-                mean: self.mean - ln,
+                // Never beyond zero and never larger: what siblings taught the model must not come back as a drift of its own.
+                mean: (self.mean - ln).clamp(self.mean.min(0.0), self.mean.max(0.0)),
                 ..self
             }
         } else {
