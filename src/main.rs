@@ -11,7 +11,7 @@ use trimtab::app::{self, Gateway};
 use trimtab::config::{self, Config, LogFormat, Paint, Report};
 use trimtab::{demo, mock};
 
-/// Under load the system's allocator spends twice the time and keeps what clients have left behind.
+/// In profiles of the request path the system's allocator took about 6 % of the samples, this one 1 to 2 %; it costs some 8 MiB of idle memory.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
