@@ -1,1 +1,1 @@
-//! Replays recorded traffic through the decision code under a virtual clock.
+//! The place of the replay simulator, which will run recorded traffic through the decision code under a virtual clock; still empty.
