@@ -24,6 +24,7 @@ pub mod route;
 pub mod select;
 pub mod time;
 pub mod tuning;
+pub mod walk;
 
 pub use latency::Class;
 pub use outcome::Outcome;
