@@ -19,12 +19,16 @@ pub(crate) struct Rules {
     pub(crate) fast: Decay,
     /// Decay of the slow counts, of the parent's and of drift in idleness.
     pub(crate) slow: Decay,
+    /// Decay of the doubt in idleness.
+    pub(crate) rest: Decay,
     /// Decay that weighs the samples of the drift.
     pub(crate) drift: Decay,
     /// `ln(degraded_ratio)`.
     pub(crate) degraded_ln: f32,
     /// Whether `taper_power` is 4, as it is by default: then no library call is needed.
     taper_quartic: bool,
+    /// Doubt from which it weighs: below, less than a hundredth of the weight is at stake.
+    pub(crate) doubt_from: u32,
     /// `explore_stale` in ticks.
     pub(crate) explore_stale: u32,
 }
@@ -36,11 +40,20 @@ impl Rules {
             tuning: *tuning,
             fast: Decay::new(tuning.error.tau_fast, 0),
             slow: Decay::new(tuning.error.tau_slow, SLOW_SHIFT),
+            rest: Decay::new(tuning.circuit.doubt_rest, 2),
             drift: Decay::new(tuning.latency.tau_drift, 0),
             degraded_ln: tuning.latency.degraded_ratio.ln(),
             taper_quartic: (tuning.draw.taper_power - 4.0).abs() < f32::EPSILON,
+            doubt_from: (tuning.draw.doubt_half - 2.1 * tuning.draw.doubt_width).max(1.0) as u32,
             explore_stale: ticks(tuning.draw.explore_stale),
         }
+    }
+
+    /// Part of its weight left to a route of this doubt; 1 far below `doubt_half`, a half there.
+    pub(crate) fn trust(&self, doubt: f32) -> f32 {
+        let draw = &self.tuning.draw;
+        let steps = (doubt - draw.doubt_half) * (2.0 * 3.0_f32.ln()) / draw.doubt_width;
+        1.0 / (1.0 + crate::cost::exp(steps))
     }
 
     /// Part of its weight left to a route that provably fails at `proven`; 1 up to `taper_from`.

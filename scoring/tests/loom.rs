@@ -147,7 +147,7 @@ fn one_probe_at_a_time() {
             pool,
             &ASK,
             &Tried::default(),
-            at(60),
+            at(1_000),
             &mut SmallRng::seed_from_u64(1),
         ) {
             Decision::Picked(pick) => pick.mode,
@@ -195,7 +195,7 @@ fn the_circuit_equals_some_serial_order() {
     };
     let quiet = |route: &Arc<Route>| circuit_bits(route);
     // Why: bits of the CUSUM depend on the rates that each order had read, so only what the circuit decided is compared.
-    let position = move |bits: u64| bits >> 56;
+    let position = move |bits: u64| bits >> 61;
     let serial = move |first, second| {
         let route = prepared();
         end(&route, first);

@@ -114,7 +114,7 @@ pub(super) fn refusal_body(vendor: Vendor, refusal: &Refusal, model: &str) -> St
         Vendor::OpenAi | Vendor::Groq => openai_body(refusal, model),
         Vendor::Azure | Vendor::AzureUnknown => {
             let seconds = dates::whole_seconds(refusal.wait);
-            let rate = if refusal.counted == Counted::Requests {
+            let rate = if is_requests(refusal.counted) {
                 "call"
             } else {
                 "token"
@@ -126,7 +126,7 @@ pub(super) fn refusal_body(vendor: Vendor, refusal: &Refusal, model: &str) -> St
         }
         Vendor::Anthropic => serde_json::json!({"type": "error", "error": {
             "type": "rate_limit_error",
-            "message": format!("This request would exceed your organization's rate limit of {} {}.",
+            "message": format!("This request would exceed your organization's rate limit of {:.0} {}.",
                 refusal.limit, unit(refusal.counted)),
         }}),
         Vendor::Gemini => gemini_body(refusal),
@@ -190,7 +190,8 @@ fn gemini_body(refusal: &Refusal) -> serde_json::Value {
     } else {
         "input_token_count"
     };
-    let delay = format!("{:.3}s", refusal.wait.as_secs_f64() + 5e-4);
+    let millis = dates::whole_millis(refusal.wait);
+    let delay = format!("{}.{:03}s", millis / 1_000, millis % 1_000);
     serde_json::json!({"error": {
         "code": 429,
         "message": "You exceeded your current quota, please check your plan and billing details.",
@@ -311,6 +312,24 @@ mod tests {
             (Vendor::Bedrock, "Too many tokens"),
         ] {
             let body = refusal_body(vendor, &refusal(), "gpt-4o");
+            assert!(body.contains(words), "{vendor:?}: {body}");
+        }
+    }
+
+    #[test]
+    fn refusals_tell_whole_numbers_and_the_right_dimension() {
+        let sliced = Refusal {
+            counted: Counted::DailyRequests,
+            limit: 360.0 / 7.0,
+            wait: Span::from_secs(35),
+            ..refusal()
+        };
+        for (vendor, words) in [
+            (Vendor::Anthropic, "rate limit of 51 requests per day."),
+            (Vendor::Azure, "call rate limit"),
+            (Vendor::Gemini, r#""retryDelay":"35.000s""#),
+        ] {
+            let body = refusal_body(vendor, &sliced, "gpt-4o");
             assert!(body.contains(words), "{vendor:?}: {body}");
         }
     }

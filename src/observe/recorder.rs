@@ -3,7 +3,8 @@
 //! The path puts a record into a bounded ring and goes on; a thread of its own writes.
 //! No text of a prompt or an answer is ever in a record.
 //! Fields: `t_us` (µs since the Unix epoch), `class`, `model`, `tenant`, `in`, `out`, `max_tokens`, `stream`, `deadline_ms`, `prefix`,
-//! and as observed `route`, `status`, `ttft_us`, `total_us`, `p_select`, `attempts`, `outcome`.
+//! and as observed `route`, `status`, `ttft_us`, `total_us`, `p_select`, `attempts`, `outcome`,
+//! and of the first attempt `first`, `first_us`, `first_outcome`: what `p_select` chose and what came of it.
 //!
 //! # Invariants
 //! - [`Recorder::record`] never waits; what finds the ring full is counted and dropped.
@@ -63,6 +64,12 @@ pub struct Record {
     pub attempts: u32,
     /// How the last attempt ended.
     pub outcome: Option<&'static str>,
+    /// The route of the first attempt.
+    pub first: Option<Arc<str>>,
+    /// From arrival to the first attempt's end, µs.
+    pub first_us: Option<u64>,
+    /// How the first attempt ended.
+    pub first_outcome: Option<&'static str>,
 }
 
 /// The queue's end that requests see.

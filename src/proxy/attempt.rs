@@ -75,6 +75,7 @@ pub(super) async fn run(
     let route = Arc::clone(&model.targets[place.1].route);
     let mut flight = Flight::begin(life, place, Attempt::begin(route, &plan.ask, pick, began));
     life.attempts += 1;
+    life.first.get_or_insert(place);
     life.last = Some(place);
     life.outcome = None;
     let (request, usage_chunk) = request(plan, wire);

@@ -99,6 +99,7 @@ impl Course<'_> {
             };
             let now = clock::now();
             let outcome = failed.outcome.unwrap_or(Outcome::ServerError);
+            life.failed(outcome, now);
             let next = self.next(life, place.0, &failed, now);
             self.last = Some(failed);
             match next {

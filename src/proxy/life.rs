@@ -75,6 +75,10 @@ pub(super) struct Life {
     pub(super) waited: Span,
     /// The last attempt's model and target.
     pub(super) last: Option<(usize, usize)>,
+    /// The first attempt's model and target.
+    pub(super) first: Option<(usize, usize)>,
+    /// How the first attempt failed, and how long after the request's beginning; none while it lasts and where it succeeded.
+    first_failure: Option<(Outcome, Span)>,
     /// How the last attempt ended; none while it lasts.
     pub(super) outcome: Option<Outcome>,
     pub(super) ttft: Option<Span>,
@@ -104,6 +108,8 @@ impl Life {
             attempts: 0,
             waited: Span::ZERO,
             last: None,
+            first: None,
+            first_failure: None,
             outcome: None,
             ttft: None,
             p_select: None,
@@ -119,8 +125,18 @@ impl Life {
 
     /// The route of the last attempt.
     pub(super) fn last_wire(&self) -> Option<&Wire> {
-        let (model, target) = self.last?;
+        self.wire(self.last)
+    }
+
+    fn wire(&self, place: Option<(usize, usize)>) -> Option<&Wire> {
+        let (model, target) = place?;
         self.serving.wires.get(model)?.get(target)
+    }
+
+    /// Notes that an attempt has failed, before another is begun; only the first counts.
+    pub(super) fn failed(&mut self, outcome: Outcome, now: Time) {
+        let after = now.since(self.began);
+        self.first_failure.get_or_insert((outcome, after));
     }
 
     /// The gateway's own time up to now.
@@ -160,6 +176,10 @@ impl Life {
         let total_us = took.as_micros();
         let now_us = u64::try_from(clock::unix().as_micros()).unwrap_or(u64::MAX);
         let deadline = self.serving.routing.models[model].clocks.total;
+        let first_end = self
+            .first_failure
+            .or_else(|| (self.attempts == 1).then_some((self.outcome?, took)));
+        let name = |wire: &Wire| Arc::clone(&wire.name);
         Record {
             t_us: now_us.saturating_sub(total_us),
             class: self.class,
@@ -171,13 +191,16 @@ impl Life {
             stream: self.stream,
             deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
             prefix: None,
-            route: self.last_wire().map(|wire| Arc::clone(&wire.name)),
+            route: self.last_wire().map(name),
             status,
             ttft_us: self.ttft.map(Span::as_micros),
             total_us,
             p_select: self.p_select,
             attempts: self.attempts,
             outcome: self.outcome.map(Outcome::name),
+            first: self.wire(self.first).map(name),
+            first_us: first_end.map(|(_, after)| after.as_micros()),
+            first_outcome: first_end.map(|(outcome, _)| outcome.name()),
         }
     }
 }

@@ -210,8 +210,24 @@ fn a_finished_request_is_one_line() {
             "route",
             "total_us",
             "p_select",
+            "first",
+            "first_us",
+            "first_outcome",
         ] {
             assert!(!line[field].is_null(), "{field} in {line}");
+        }
+        if line["attempts"] == 1 {
+            for (first, last) in [
+                ("first", "route"),
+                ("first_us", "total_us"),
+                ("first_outcome", "outcome"),
+            ] {
+                assert_eq!(line[first], line[last], "{first} of {line}");
+            }
+        } else {
+            assert_ne!(line["first_outcome"], "success", "{line}");
+            let ended = line["first_us"].as_u64().unwrap();
+            assert!(ended < line["total_us"].as_u64().unwrap(), "{line}");
         }
         let streamed = line["stream"] == true;
         assert_eq!(line["class"], if streamed { "chat_stream" } else { "chat" });

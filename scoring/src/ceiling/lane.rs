@@ -18,6 +18,9 @@ use super::view::Source;
 /// Slices shorter than a minute that providers cap, from the longest: 10 s and 1 s.
 const SLICES: [Span; 2] = [Span::from_secs(10), Span::from_secs(1)];
 
+/// Rate kept where slices are capped, as a part: one request too many in a slice closes the key to its end, which costs more than this.
+const SLICED: f64 = 0.99;
+
 /// Bits of the slice's number, below the time.
 const SLICE_BITS: u32 = 2;
 
@@ -137,7 +140,7 @@ impl Lane {
             .and_then(|index| SLICES.get(index))
         {
             let depth = force.rule.depth().min(Self::slice_depth(*slice, tuning));
-            force.rule = Rule::new(force.rule.rate(), depth);
+            force.rule = Rule::new(force.rule.rate() * SLICED, depth);
         }
         force
     }

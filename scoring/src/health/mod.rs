@@ -107,17 +107,19 @@ pub(crate) struct Blow {
 pub(crate) struct Sender {
     pub(crate) role: Role,
     pub(crate) started: Tick,
+    /// Part of the doubt that the time without samples before this event has left; 0..=1.
+    pub(crate) rested: f32,
 }
 
 /// The circuit, unpacked.
 ///
-/// `[position:3 | mult:4 | cusum:12 Q4.8 | streak:4 | ramp:3 | fails:3 | claimed:1 | ready:1 | since:28]`
+/// `[position:3 | mult:4 | cusum:11 Q4.7 | streak:4 | ramp:3 | fails:3 | claimed:1 | ready:1 | doubt:8 | since:26]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Circuit {
     pub(crate) position: Position,
     /// Doublings of the open duration; 0..=15.
     pub(crate) mult: u32,
-    /// The CUSUM in 1/256; 0..=4095.
+    /// The CUSUM in 1/128; 0..=2047.
     cusum: u32,
     /// Successes in a row: of probes when open, on this step of the ramp when recovering; 0..=15.
     streak: u32,
@@ -129,18 +131,26 @@ pub(crate) struct Circuit {
     claimed: bool,
     /// Whether the waiting is over and only a probe is awaited.
     ready: bool,
+    /// Successes that would undo the recent failures; 0..=255. See [`Circuit::doubt`].
+    doubt: u32,
     /// Closed, recovering: tick when that began (0 = never opened). Open, held: tick when it ends; claimed: tick of the claim.
     since: u32,
 }
 
-/// Bits of `since`: wraps after 51 days, kept unambiguous by the sweep.
-const SINCE_BITS: u32 = 28;
+/// Bits of `since`: wraps after 12.7 days, kept unambiguous by the sweep.
+const SINCE_BITS: u32 = 26;
+/// Bits of `doubt`.
+const DOUBT_BITS: u32 = 8;
+/// Mask of [`DOUBT_BITS`].
+const DOUBT_MASK: u32 = (1 << DOUBT_BITS) - 1;
 /// Mask of [`SINCE_BITS`].
 const SINCE_MASK: u32 = (1 << SINCE_BITS) - 1;
-/// One unit of the CUSUM in Q4.8.
-const CUSUM_ONE: f32 = 256.0;
-/// Largest CUSUM that 12 bits hold.
-const CUSUM_MAX: u32 = (1 << 12) - 1;
+/// One unit of the CUSUM in Q4.7.
+const CUSUM_ONE: f32 = 128.0;
+/// Largest CUSUM that 11 bits hold.
+const CUSUM_MAX: u32 = (1 << 11) - 1;
+/// Doublings of the number of requests that a probe waits for: 16 times, so that probes stay below 2 % of scarce traffic and a route is not forgotten.
+const REQUEST_DOUBLINGS: u32 = 4;
 /// Part of the threshold with which recovery starts, so that two failures in a row undo it.
 const RECOVERY_START: f32 = 0.5;
 /// Bounds of the rates compared: beyond them a success would prove nothing, or too much.
@@ -168,7 +178,9 @@ pub(crate) fn steps(base_rate: f32, tuning: &CircuitTuning) -> (f32, f32) {
 
 impl Circuit {
     /// Where the position stands in a word.
-    pub(crate) const POSITION_SHIFT: u32 = 56;
+    pub(crate) const POSITION_SHIFT: u32 = 61;
+    /// Where the doubt stands in a word.
+    const DOUBT_SHIFT: u32 = SINCE_BITS;
 
     /// A route never used.
     pub(crate) const CLOSED: Self = Self {
@@ -180,6 +192,7 @@ impl Circuit {
         fails: 0,
         claimed: false,
         ready: false,
+        doubt: 0,
         since: 0,
     };
 
@@ -188,13 +201,14 @@ impl Circuit {
         let field = |shift: u32, bits: u32| (word >> shift) as u32 & ((1 << bits) - 1);
         Self {
             position: Position::of(word),
-            mult: field(52, 4),
-            cusum: field(40, 12),
-            streak: field(36, 4),
-            ramp: field(33, 3),
-            fails: field(30, 3),
-            claimed: field(29, 1) == 1,
-            ready: field(28, 1) == 1,
+            mult: field(57, 4),
+            cusum: field(46, 11),
+            streak: field(42, 4),
+            ramp: field(39, 3),
+            fails: field(36, 3),
+            claimed: field(35, 1) == 1,
+            ready: field(34, 1) == 1,
+            doubt: field(Self::DOUBT_SHIFT, DOUBT_BITS),
             since: field(0, SINCE_BITS),
         }
     }
@@ -202,13 +216,14 @@ impl Circuit {
     /// Writes the word.
     pub(crate) fn pack(self) -> u64 {
         (self.position as u64) << Self::POSITION_SHIFT
-            | u64::from(self.mult.min(15)) << 52
-            | u64::from(self.cusum.min(CUSUM_MAX)) << 40
-            | u64::from(self.streak.min(15)) << 36
-            | u64::from(self.ramp.min(7)) << 33
-            | u64::from(self.fails.min(7)) << 30
-            | u64::from(self.claimed) << 29
-            | u64::from(self.ready) << 28
+            | u64::from(self.mult.min(15)) << 57
+            | u64::from(self.cusum.min(CUSUM_MAX)) << 46
+            | u64::from(self.streak.min(15)) << 42
+            | u64::from(self.ramp.min(7)) << 39
+            | u64::from(self.fails.min(7)) << 36
+            | u64::from(self.claimed) << 35
+            | u64::from(self.ready) << 34
+            | u64::from(self.doubt.min(DOUBT_MASK)) << Self::DOUBT_SHIFT
             | u64::from(self.since & SINCE_MASK)
     }
 
@@ -219,7 +234,27 @@ impl Circuit {
 
     /// Whether it is closed without any evidence of failure.
     pub(crate) fn is_calm(self) -> bool {
-        self.position == Position::Closed && self.cusum == 0 && self.fails == 0
+        self.position == Position::Closed && self.cusum == 0 && self.fails == 0 && self.doubt == 0
+    }
+
+    /// The doubt in a circuit's word: how many successes would undo the recent failures; 0..=255.
+    ///
+    /// A failure adds `doubt_step`, a success takes one away: the log-likelihood ratio of a bad route against a good one in units of one success.
+    /// Unlike counts it is not forgotten because a tapered route sees little traffic: only successes, and idle time, take it away.
+    #[inline(always)]
+    pub(crate) const fn doubt_of(word: u64) -> u32 {
+        (word >> Self::DOUBT_SHIFT) as u32 & DOUBT_MASK
+    }
+
+    /// The circuit after a time without samples, of whose doubt `left` (0..=1) is left.
+    pub(crate) fn rested(self, left: f32) -> Self {
+        if self.doubt == 0 || left >= 1.0 {
+            return self;
+        }
+        Self {
+            doubt: (self.doubt as f32 * left) as u32,
+            ..self
+        }
     }
 
     /// The part of its weight that a route gets; 0..=1.
@@ -251,9 +286,8 @@ impl Circuit {
             return Some(past.unwrap_or(0));
         }
         let past = past?;
-        if self.position != Position::Open
-            || skipped >= u64::from(tuning.open_requests) << self.mult
-        {
+        let requests = u64::from(tuning.open_requests) << self.mult.min(REQUEST_DOUBLINGS);
+        if self.position != Position::Open || skipped >= requests {
             return Some(past);
         }
         let rest = ticks(tuning.open_longest).saturating_sub(ticks(open_span(self.mult, tuning)));
@@ -301,6 +335,7 @@ impl Circuit {
         let (up, _) = steps(base_rate, tuning);
         Self {
             cusum: self.cusum.saturating_sub((up * CUSUM_ONE).round() as u32),
+            doubt: self.doubt.saturating_sub(tuning.doubt_step),
             fails: 0,
             ..self
         }
@@ -315,10 +350,10 @@ impl Circuit {
         tuning: &CircuitTuning,
     ) -> Self {
         match self.position {
-            Position::Closed if self.cusum == 0 && self.fails == 0 => self,
+            Position::Closed if self.is_calm() => self,
             Position::Closed => self.relieved(base_rate, tuning),
             Position::Recovering if self.predates(sender) => self,
-            Position::Recovering => self.relieved(base_rate, tuning).climbed(now, tuning),
+            Position::Recovering => self.relieved(0.0, tuning).climbed(now, tuning),
             _ if sender.role == Role::Regular => self,
             _ => {
                 let streak = self.streak + 1;
@@ -349,13 +384,20 @@ impl Circuit {
         match self.position {
             Position::Recovering if self.predates(sender) => self,
             Position::Closed | Position::Recovering => {
-                let (up, _) = steps(blow.base_rate, tuning);
+                // Why: what the route was set aside for must not excuse what it does now.
+                let base_rate = match self.position {
+                    Position::Recovering => 0.0,
+                    _ => blow.base_rate,
+                };
+                let (up, _) = steps(base_rate, tuning);
+                let doubt = (tuning.doubt_step as f32 * blow.weight).round() as u32;
                 let cusum =
                     (self.cusum + (up * blow.weight * CUSUM_ONE).round() as u32).min(CUSUM_MAX);
                 let fails = (self.fails + 1).min(7);
                 let hit = Self {
                     cusum,
                     fails,
+                    doubt: (self.doubt + doubt).min(tuning.doubt_most),
                     ramp: self.ramp.saturating_sub(1),
                     streak: 0,
                     ..self
@@ -450,6 +492,7 @@ impl Circuit {
         let (_, down) = steps(base_rate, tuning);
         Self {
             cusum: self.cusum.saturating_sub((down * CUSUM_ONE).round() as u32),
+            doubt: self.doubt.saturating_sub(1),
             fails: 0,
             ..self
         }
@@ -485,6 +528,7 @@ impl Circuit {
             fails: 0,
             claimed: false,
             ready: false,
+            doubt: 0,
             since: low(now).max(1),
             ..self
         }

@@ -17,6 +17,7 @@ fn sender(role: Role, seconds: f64) -> Sender {
     Sender {
         role,
         started: tick(seconds),
+        rested: 1.0,
     }
 }
 
@@ -60,12 +61,13 @@ fn packing_keeps_every_field() {
     let circuit = Circuit {
         position: Position::KeyHeld,
         mult: 11,
-        cusum: 4_001,
+        cusum: 2_001,
         streak: 9,
         ramp: 5,
         fails: 6,
         claimed: true,
         ready: false,
+        doubt: 77,
         since: SINCE_MASK - 3,
     };
     assert_eq!(Circuit::unpack(circuit.pack()), circuit);
@@ -94,11 +96,65 @@ fn an_open_circuit_waits_for_time_and_traffic() {
         "too few requests"
     );
     assert!(circuit.due(tick(12.0), 5, &tuning()).is_some());
-    assert_eq!(circuit.due(tick(27.0), 0, &tuning()), None);
+    assert_eq!(circuit.due(tick(905.0), 0, &tuning()), None);
     assert!(
-        circuit.due(tick(28.5), 0, &tuning()).is_some(),
+        circuit.due(tick(911.0), 0, &tuning()).is_some(),
         "scarce traffic waits no longer than this"
     );
+}
+
+#[test]
+fn requests_to_wait_for_double_four_times() {
+    let mut circuit = open_at(10.0);
+    for (nth, requests) in [5, 10, 20, 40, 80, 80].into_iter().enumerate() {
+        let now = 100.0 * (nth + 1) as f64;
+        assert_eq!(circuit.due(tick(now), requests - 1, &tuning()), None);
+        assert!(circuit.due(tick(now), requests, &tuning()).is_some());
+        let probe = sender(Role::Probe, now);
+        circuit = probing(circuit, now).failure(probe, tick(now), blow(false), &tuning());
+    }
+}
+
+#[test]
+fn a_failure_is_undone_by_forty_four_successes() {
+    let fail =
+        |circuit: Circuit, at: f64| circuit.failure(regular(at), tick(at), blow(false), &tuning());
+    let mut circuit = fail(Circuit::CLOSED, 1.0);
+    assert_eq!(Circuit::doubt_of(circuit.pack()), 44);
+    for left in (0..44).rev() {
+        circuit = circuit.success(regular(1.0), tick(1.0), 0.0, &tuning());
+        assert_eq!(Circuit::doubt_of(circuit.pack()), left);
+    }
+    assert!(circuit.doubt == 0 && circuit.fails == 0);
+}
+
+#[test]
+fn a_route_that_fails_now_and_then_is_doubted_until_it_rests() {
+    let mut circuit = Circuit::CLOSED;
+    for i in 0..100 {
+        circuit = if i % 10 == 9 {
+            circuit.failure(regular(1.0), tick(1.0), blow(false), &tuning())
+        } else {
+            circuit.success(regular(1.0), tick(1.0), 0.05, &tuning())
+        };
+    }
+    // Each ten attempts add 44 − 9, so the third failure passes 100 and the fifth reaches the most.
+    assert!(circuit.admits(), "10 % are no reason to trip");
+    assert_eq!(circuit.doubt, 160);
+    assert_eq!(circuit.rested(0.5).doubt, 80);
+    assert_eq!(circuit.rested(1.0), circuit);
+}
+
+#[test]
+fn what_it_was_set_aside_for_does_not_excuse_a_recovering_route() {
+    let recovering = recovered(open_at(10.0), 12.0);
+    let known_to_fail = Blow {
+        base_rate: 0.3,
+        ..blow(false)
+    };
+    let once = recovering.failure(regular(13.0), tick(13.0), known_to_fail, &tuning());
+    let twice = once.failure(regular(13.0), tick(13.0), known_to_fail, &tuning());
+    assert!(once.admits() && !twice.admits());
 }
 
 #[test]
@@ -125,17 +181,17 @@ fn a_failed_probe_doubles_the_wait() {
 }
 
 #[test]
-fn three_probes_then_a_ramp_of_successes() {
+fn five_probes_then_a_ramp_of_successes() {
     let mut circuit = recovered(open_at(10.0), 12.0);
     let mut shares = vec![];
-    for _ in 0..20 {
+    for _ in 0..15 {
         assert_eq!(circuit.position, Position::Recovering);
-        shares.push((circuit.share(&tuning()) * 10.0).round() as u32);
+        shares.push((circuit.share(&tuning()) * 100.0).round() as u32);
         circuit = circuit.success(regular(13.0), tick(13.0), 0.0, &tuning());
     }
     assert_eq!(
         shares,
-        [1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 8, 8, 8, 8, 8]
+        [15, 15, 15, 15, 15, 30, 30, 30, 30, 30, 60, 60, 60, 60, 60]
     );
     assert_eq!(circuit.position, Position::Closed);
 }
@@ -179,7 +235,7 @@ fn a_last_resort_may_close_but_never_prolongs() {
         open
     );
     let mut circuit = open;
-    for _ in 0..3 {
+    for _ in 0..5 {
         circuit = circuit.success(resort, tick(11.1), 0.0, &tuning());
     }
     assert_eq!(circuit.position, Position::Recovering);

@@ -23,8 +23,8 @@ use crate::time::{Span, Time};
 use super::record::Verdict;
 use super::{Ask, Route, charge};
 
-/// Largest multiple of the prediction after which an attempt is overdue, however noisy the route.
-const OVERDUE_MAX: f32 = 6.0;
+/// Largest multiple of the prediction after which an attempt is overdue, however noisy the route: images vary by a factor of e.
+const OVERDUE_MAX: f32 = 20.0;
 /// Standard deviations of latency that a normal answer stays within.
 const OVERDUE_SIGMAS: f32 = 3.0;
 /// Multiples of the expected output that an unbounded answer may have before it is overdue.
@@ -156,12 +156,13 @@ impl<R: Deref<Target = Route>> Attempt<R> {
         self.late = true;
         let tick = now.tick();
         let base_rate = self.route.slow_rate(tick, &self.route.cold().rules);
+        let sender = self.sender(now);
         self.route.count(1.0, 1.0, 1.0, tick);
         let failure = Verdict::Failure {
             weight: 1.0,
             jitter: OVERDUE_JITTER,
         };
-        self.route.judge(failure, self.sender(), base_rate, tick);
+        self.route.judge(failure, sender, base_rate, tick);
         self.censored(1.0, now);
         self.end_probe();
     }
@@ -198,7 +199,7 @@ impl<R: Deref<Target = Route>> Attempt<R> {
             let tick = now.tick();
             let base_rate = self.route.slow_rate(tick, &self.route.cold().rules);
             self.route
-                .judge(Verdict::Success, self.sender(), base_rate, tick);
+                .judge(Verdict::Success, self.sender(now), base_rate, tick);
             self.credited = true;
             self.end_probe();
         }
@@ -266,7 +267,7 @@ impl<R: Deref<Target = Route>> Attempt<R> {
     fn health(&mut self, end: &End, effect: Effect, now: Time) {
         let (route, tick) = (&*self.route, now.tick());
         let base_rate = route.slow_rate(tick, &route.cold().rules);
-        let sender = self.sender();
+        let sender = self.sender(now);
         let verdict = Verdict::of(end.outcome, effect, end.jitter);
         match verdict {
             Verdict::Success if self.late => {
@@ -304,7 +305,10 @@ impl<R: Deref<Target = Route>> Attempt<R> {
     fn latency(&self, end: &End, now: Time) {
         match end.outcome {
             Outcome::Success => self.answered(end, now),
-            Outcome::TimedOut if self.first_byte.is_none() => self.censored(1.0, now),
+            // Overdue, it was told already.
+            Outcome::TimedOut if self.first_byte.is_none() && !self.late => {
+                self.censored(1.0, now);
+            }
             Outcome::Canceled if self.first_byte.is_none() => self.censored(CENSORED_FROM, now),
             _ => {}
         }
@@ -385,10 +389,15 @@ impl<R: Deref<Target = Route>> Attempt<R> {
             .route
             .drift(self.class)
             .at(self.started.tick(), &self.route.cold().rules);
-        let factor = (OVERDUE_SIGMAS * drift.scale)
-            .exp()
-            .clamp(latency.overdue, OVERDUE_MAX.max(latency.overdue));
-        let now_factor = factor * drift.mean.max(0.0).exp();
+        let now_factor = if self.probe {
+            // Why: what is known of a route that is set aside comes from attempts that hung; believed, a probe would hang as long.
+            latency.overdue
+        } else {
+            let factor = (OVERDUE_SIGMAS * drift.scale)
+                .exp()
+                .clamp(latency.overdue, OVERDUE_MAX.max(latency.overdue));
+            factor * drift.mean.max(0.0).exp()
+        };
         let longest = if self.class.decodes() {
             ask.max_tokens
                 .map_or(LONG_ANSWER * self.output, |most| most as f32)
@@ -407,10 +416,11 @@ impl<R: Deref<Target = Route>> Attempt<R> {
             now_factor * latency.refund / latency.overdue * predicted / self.predicted_ms();
     }
 
-    fn sender(&self) -> Sender {
+    fn sender(&self, now: Time) -> Sender {
         Sender {
             role: self.role,
             started: self.started.tick(),
+            rested: self.route.rest(now.tick(), &self.route.cold().rules),
         }
     }
 

@@ -27,7 +27,7 @@ use crate::atomics::{AtomicU32, AtomicU64, Ordering};
 use crate::ceiling::{self, Charge, Gate, Limits, Seen, Want};
 use crate::cell::Word;
 use crate::ewma::{self, Counts};
-use crate::float::smaller;
+use crate::float::{larger, smaller};
 use crate::health::Circuit;
 use crate::latency::drift::{self, Drift};
 use crate::latency::fit::{Memory, Norm, Sums};
@@ -224,6 +224,8 @@ impl Asked {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Glance {
     pub(crate) circuit: u64,
+    /// Part of the doubt that idle time has left; 0..=1.
+    pub(crate) rested: f32,
     pub(crate) slow: ewma::Stored,
     pub(crate) fast: ewma::Stored,
     /// The parent's error rate; 0..=1.
@@ -238,25 +240,29 @@ pub(crate) struct Glance {
 
 /// Chance that an attempt fails: the rate of the last seconds, with that of the last minutes as prior, whose prior is the parent's; 0..=1.
 ///
-/// Multiplied out, so that it takes one quotient.
+/// Less `benefit` standard errors: a short request would otherwise shun a route for the one failure that any route has now and then.
+/// Multiplied out, so that it takes one quotient and one root.
 #[inline(always)]
 pub(crate) fn failure(slow: Counts, fast: Counts, parent: f32, error: &ErrorTuning) -> f32 {
     let slow_weight = slow.attempts + error.slow_prior;
     let slow_failures = smaller(slow.failures + error.slow_prior * parent, slow_weight);
-    let whole = (fast.attempts + error.fast_prior) * slow_weight;
+    let attempts = fast.attempts + error.fast_prior;
+    let whole = attempts * slow_weight;
     let failures = fast.failures * slow_weight + error.fast_prior * slow_failures;
-    smaller(failures, whole) / whole
+    let rate = smaller(failures, whole) / whole;
+    let spread = (rate * (1.0 - rate) / attempts).sqrt();
+    larger(rate - error.benefit * spread, 0.0)
 }
 
-/// Whether the measured rate is provably above `limit`: by one standard error in the last minutes, or by two in the last seconds.
+/// Whether the rate of the last minutes is provably above `limit`: by one standard error.
 #[inline(always)]
-pub(crate) fn is_proven(slow: Counts, fast: Counts, limit: f32) -> bool {
-    slow.exceeds(limit, 1.0) | fast.exceeds(limit, 2.0)
+pub(crate) fn is_proven(slow: Counts, limit: f32) -> bool {
+    slow.exceeds(limit, 1.0)
 }
 
 /// The lower confidence bound by which it is; 0..=1.
-pub(crate) fn proven_failure(slow: Counts, fast: Counts) -> f32 {
-    slow.lower_bound(1.0).max(fast.lower_bound(2.0))
+pub(crate) fn proven_failure(slow: Counts) -> f32 {
+    slow.lower_bound(1.0)
 }
 
 impl Route {
@@ -378,8 +384,14 @@ impl Route {
     pub(crate) fn glance(&self, asked: &Asked, rules: &Rules) -> Glance {
         let (hot, tick) = (&self.hot, asked.tick);
         let pace = &hot.paces[asked.class.index()];
+        let circuit = hot.circuit.load();
         Glance {
-            circuit: hot.circuit.load(),
+            circuit,
+            rested: if Circuit::doubt_of(circuit) >= rules.doubt_from {
+                self.rest(tick, rules)
+            } else {
+                1.0
+            },
             slow: ewma::Stored::at(hot.err_slow.load(), tick, &rules.slow),
             fast: ewma::Stored::at(hot.err_fast.load(), tick, &rules.fast),
             parent: self.parent_rate(),
@@ -394,6 +406,13 @@ impl Route {
                 asked.now,
             ),
         }
+    }
+
+    /// Part of the doubt that the time since the last sample has left; 0..=1.
+    pub(crate) fn rest(&self, now: Tick, rules: &Rules) -> f32 {
+        rules
+            .rest
+            .factor(ewma::staleness(self.hot.err_fast.load(), now))
     }
 
     /// Ticks since the last sample; `u32::MAX` if there was none.

@@ -77,7 +77,7 @@ impl Route {
         let quiet = ewma::read(self.hot.err_fast.load(), now, &rules.fast).attempts
             < circuit.quiet_attempts;
         let swap = self.hot.circuit.update(|word| {
-            let here = Circuit::unpack(word);
+            let here = Circuit::unpack(word).rested(sender.rested);
             let there = match verdict {
                 Verdict::Success => here.success(sender, now, base_rate, circuit),
                 Verdict::Failure { weight, jitter } => here.failure(
@@ -115,6 +115,11 @@ impl Route {
         }
         let keep = self.cold().rules.tuning.circuit.forget;
         if !before.admits() && after.admits() {
+            for pace in &self.hot.paces {
+                // Why: it was fed by attempts that hung, and would keep the route out of the band that its ramp gives it a part of.
+                pace.drift
+                    .update(|word| Drift::unpack(word).scaled(keep).pack());
+            }
             self.hot.err_fast.update(|word| ewma::scale(word, keep));
             self.hot.err_slow.update(|word| ewma::scale(word, keep));
             self.cold().parent.child_recovered(keep);

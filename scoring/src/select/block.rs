@@ -13,7 +13,7 @@
 
 use crate::ceiling;
 use crate::cost::{self, Reading};
-use crate::float::smaller;
+use crate::float::{larger, smaller};
 use crate::health::{Circuit, Position};
 use crate::latency::Model;
 use crate::route::{self, Asked};
@@ -116,8 +116,10 @@ impl Block {
             self.utilisation[lane] = used;
             self.model_ms[lane] = Model::predict(lanes.model(lane), &asked.weights);
             self.drift[lane] = cost::exp(drift.exponent(&tuning.latency));
-            let proven = route::is_proven(slow, fast, limit);
+            let proven = route::is_proven(slow, limit);
+            let doubted = Circuit::doubt_of(lanes.circuit[lane]) >= rules.doubt_from;
             odd[lane] = lanes.shut[lane]
+                | u32::from(doubted)
                 | u32::from(drift.scale == 0)
                 | u32::from(used >= hot)
                 | u32::from(proven);
@@ -126,7 +128,7 @@ impl Block {
         odd
     }
 
-    /// Gates, ramp and taper of the candidates that are `odd`, one by one.
+    /// Gates, ramp, taper and doubt of the candidates that are `odd`, one by one.
     fn gate(&mut self, lanes: &Lanes, odd: &Lane<u32>, rules: &Rules) {
         for lane in self.len..LANES {
             self.gates[lane] = Gate::Tried;
@@ -146,7 +148,7 @@ impl Block {
             position,
             lanes.blocked[lane],
             self.utilisation[lane],
-            cost.hot_from,
+            (cost.hot_from, cost.full_from),
         );
         self.unmeasured |= u32::from(lanes.drift(lane).scale == 0) << lane;
         if position == Position::Recovering {
@@ -155,9 +157,14 @@ impl Block {
             self.share[lane] = Circuit::unpack(lanes.circuit[lane]).share(&rules.tuning.circuit);
             self.failure[lane] = smaller(self.failure[lane], draw.taper_from);
         } else {
-            let (slow, fast) = lanes.counts(lane);
-            if route::is_proven(slow, fast, draw.taper_from) {
-                self.share[lane] = rules.taper(route::proven_failure(slow, fast));
+            let (slow, _) = lanes.counts(lane);
+            if route::is_proven(slow, draw.taper_from) {
+                self.share[lane] = rules.taper(route::proven_failure(slow));
+            }
+            let doubt = Circuit::doubt_of(lanes.circuit[lane]);
+            if doubt >= rules.doubt_from {
+                let left = doubt as f32 * lanes.rested[lane];
+                self.share[lane] = smaller(self.share[lane], rules.trust(left));
             }
         }
         self.weight[lane] *= self.share[lane];
@@ -244,9 +251,9 @@ impl Block {
         }
     }
 
-    /// Takes the weight from what costs more than `edge` or is not cold; adds the rest to `total`, and returns how many are inside.
+    /// Takes the weight from what costs more than `outer` or is not cold, and a part of it above the band, where it falls by `slope` for each ms; adds the rest to `total`, and returns how many are inside.
     #[inline(always)]
-    pub(super) fn weigh(&mut self, edge: f32, total: &mut Lane<f32>) -> u32 {
+    pub(super) fn weigh(&mut self, (outer, slope): (f32, f32), total: &mut Lane<f32>) -> u32 {
         if self.seen != ALL_COLD {
             for lane in 0..LANES {
                 if lane >= self.len || !self.gates[lane].is_cold() {
@@ -256,10 +263,11 @@ impl Block {
         }
         let mut inside = 0;
         for lane in 0..LANES {
-            let fits = self.cost[lane] <= edge && self.weight[lane] > 0.0;
-            self.weight[lane] = if fits { self.weight[lane] } else { 0.0 };
+            let left = (outer - self.cost[lane]) * slope;
+            let part = larger(smaller(left, 1.0), 0.0);
+            self.weight[lane] *= part;
             total[lane] += self.weight[lane];
-            inside += u32::from(fits);
+            inside += u32::from(self.weight[lane] > 0.0);
         }
         inside
     }
@@ -277,7 +285,7 @@ impl Block {
         }
     }
 
-    /// Parts of a candidate's weight left by ramp and taper; 0..=1 each.
+    /// Parts of a candidate's weight left by the ramp, and by taper and doubt; 0..=1 each.
     pub(super) fn parts(&self, lane: usize) -> (f32, f32) {
         if self.recovering >> lane & 1 == 1 {
             (self.share[lane], 1.0)
@@ -288,14 +296,14 @@ impl Block {
 }
 
 #[inline]
-fn gate(position: Position, blocked: bool, utilisation: f32, hot_from: f32) -> Gate {
+fn gate(position: Position, blocked: bool, utilisation: f32, (hot, full): (f32, f32)) -> Gate {
     match position {
         Position::Unsupported => Gate::Incapable,
         Position::KeyHeld => Gate::Held,
         _ if blocked => Gate::Blocked,
         Position::Open => Gate::Open,
-        _ if utilisation >= 1.0 => Gate::Full,
-        _ if utilisation >= hot_from => Gate::Hot,
+        _ if utilisation >= full => Gate::Full,
+        _ if utilisation >= hot => Gate::Hot,
         Position::Recovering => Gate::Recovering,
         Position::Closed => Gate::Cold,
     }

@@ -10,7 +10,7 @@ use crate::route::{Ask, Asked};
 use crate::time::Time;
 
 use super::survey::Survey;
-use super::{Course, Gate, MOST_BLOCKS, Mode, Pool, Tried, course, due_probe};
+use super::{Course, Credit, Gate, MOST_BLOCKS, Mode, Pool, Tried, course, due_probe};
 
 /// Why a request would be decided as it would.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Explanation {
     pub alternative_ms: f32,
     /// Output tokens expected of the answer.
     pub expected_output: f32,
-    /// Largest cost inside the band, relative to the best; 1 + β.
+    /// Largest cost inside the band with its whole weight, relative to the best; 1 + β.
     pub band_ratio: f32,
     /// One line per candidate, in the pool's order.
     pub candidates: Vec<Explained>,
@@ -38,7 +38,7 @@ pub struct Explained {
     pub state: State,
     /// Its expected cost, term by term.
     pub cost: Terms,
-    /// Chance that an attempt fails; 0..=1.
+    /// Chance that an attempt fails, less what chance alone explains; 0..=1.
     pub failure: f32,
     /// Largest share in use of any ceiling; 0 upward.
     pub utilisation: f32,
@@ -48,9 +48,9 @@ pub struct Explained {
     pub weight: f32,
     /// Part of the weight left while recovering; 0..=1.
     pub ramp: f32,
-    /// Part of the weight left by a proven error rate; 0..=1.
+    /// Part of the weight left by a proven error rate and by doubt, the smaller; 0..=1.
     pub taper: f32,
-    /// Whether it is inside the band.
+    /// Whether it is inside the band or its soft edge.
     pub in_band: bool,
     /// Probability of being picked for this request; 0..=1.
     pub propensity: f32,
@@ -65,7 +65,7 @@ pub fn explain(pool: &Pool, ask: &Ask, tried: &Tried, now: Time) -> Explanation 
     survey.take(pool, &asked, tried);
     let course = match due_probe(pool, &survey, ask, tried, now) {
         Some(index) => Course::One(index, Mode::Probe),
-        None => course(pool, &survey, &asked, tried),
+        None => course(pool, &survey, &asked, (tried, Credit::ToCome)),
     };
     let candidates = pool
         .candidates()

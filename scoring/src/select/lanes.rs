@@ -22,6 +22,8 @@ pub(super) type Lane<T> = [T; LANES];
 #[derive(Debug)]
 pub(super) struct Lanes {
     pub(super) circuit: Lane<u64>,
+    /// Part of the doubt that idle time has left; 0..=1.
+    pub(super) rested: Lane<f32>,
     pub(super) blocked: Lane<bool>,
     /// Not 0 if the circuit is not closed, or if it is blocked.
     pub(super) shut: Lane<u32>,
@@ -108,6 +110,7 @@ impl Buckets {
 impl Lanes {
     pub(super) const EMPTY: Self = Self {
         circuit: [0; LANES],
+        rested: [1.0; LANES],
         blocked: [false; LANES],
         shut: [0; LANES],
         slow: Tallies::EMPTY,
@@ -126,6 +129,7 @@ impl Lanes {
     #[inline(always)]
     pub(super) fn put(&mut self, lane: usize, glance: &Glance) {
         self.circuit[lane] = glance.circuit;
+        self.rested[lane] = glance.rested;
         self.blocked[lane] = glance.ceilings.blocked;
         self.shut[lane] =
             (glance.circuit >> Circuit::POSITION_SHIFT) as u32 | u32::from(glance.ceilings.blocked);

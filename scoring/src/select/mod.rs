@@ -1,6 +1,7 @@
 //! Which candidate gets a request: three gates, one currency, one draw.
 //!
-//! Gates (circuit, ceilings, capability) leave the candidates that may serve; each gets an expected cost in milliseconds; those within the band of the best are drawn by the operator's weights.
+//! Gates (circuit, ceilings, capability) leave the candidates that may serve; each gets an expected cost in milliseconds; those within the band of the best are drawn by the operator's weights, those at its soft edge by a part of them.
+//! A small part of the cost is spent on the others, so that what is known of them stays true.
 //! No power of two choices: it gives a route that fails fast half of the traffic, because failing fast looks idle.
 //! No sharpened draw inside the band: in health the operator's weights hold exactly.
 //!
@@ -95,7 +96,7 @@ pub enum ShedReason {
 /// How a candidate was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// Drawn from the band by weight.
+    /// Drawn from the band and its edge by weight.
     Normal,
     /// Sent there to refresh what is known of it.
     Explored,
@@ -168,7 +169,7 @@ pub struct Pick {
     pub mode: Mode,
     /// Best expected cost divided by its own; 0..=1.
     pub score: f32,
-    /// How many candidates were in the band.
+    /// How many candidates were in the band or at its edge.
     pub band: u16,
     /// Its expected cost.
     pub cost: Terms,
@@ -197,7 +198,7 @@ fn select_among<const N: usize>(
     let mut survey = Survey::<N>::EMPTY;
     survey.take(pool, &asked, tried);
     if tried.is_empty() {
-        pool.earn();
+        pool.earn(survey.best());
         pass_over(pool, &survey);
     }
     if let Some(index) = due_probe(pool, &survey, ask, tried, now)
@@ -205,7 +206,7 @@ fn select_among<const N: usize>(
     {
         return Decision::Picked(pick(pool, &survey, index, 1.0, Mode::Probe));
     }
-    let course = course(pool, &survey, &asked, tried);
+    let course = course(pool, &survey, &asked, (tried, Credit::Earned));
     match course {
         Course::Shed(reason) => Decision::Shed {
             retry_after: room_after(pool, &survey, &asked),
@@ -214,9 +215,10 @@ fn select_among<const N: usize>(
         Course::Exhausted => Decision::Exhausted,
         Course::One(index, mode) => Decision::Picked(pick(pool, &survey, index, 1.0, mode)),
         Course::Draw { explore, .. } => {
-            let target = explore.filter(|&(_, chance)| rng.random::<f32>() < chance && pool.pay());
+            let target =
+                explore.filter(|it| rng.random::<f32>() < it.chance && pool.pay(it.price_ms));
             let (index, mode) = match target {
-                Some((index, _)) => (index, Mode::Explored),
+                Some(Target { index, .. }) => (index, Mode::Explored),
                 None => (
                     survey.drawn(rng.random::<f32>() * survey.total),
                     Mode::Normal,
@@ -228,12 +230,29 @@ fn select_among<const N: usize>(
     }
 }
 
+/// Whether a pick's share of the exploration is saved already, or would be if it were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Credit {
+    Earned,
+    ToCome,
+}
+
+/// A candidate worth exploring.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    index: usize,
+    /// The chance that it is explored; 0..=1.
+    chance: f32,
+    /// What that would cost more than the best, in ms; counted as at least what the best costs, so that picks are bounded too, and as at most `explore_cap` of it.
+    price_ms: f32,
+}
+
 /// How a request is decided once no probe is due.
 #[derive(Clone, Copy, Debug)]
 enum Course {
     /// Drawn from the band; or, with this chance, sent to that candidate to learn.
     Draw {
-        explore: Option<(usize, f32)>,
+        explore: Option<Target>,
     },
     /// No choice.
     One(usize, Mode),
@@ -254,8 +273,8 @@ impl Course {
     fn propensity<const N: usize>(self, index: usize, survey: &Survey<N>) -> f32 {
         match self {
             Self::Draw { explore } => {
-                let chance = explore.map_or(0.0, |(_, chance)| chance);
-                let explored = if explore.is_some_and(|(target, _)| target == index) {
+                let chance = explore.map_or(0.0, |it| it.chance);
+                let explored = if explore.is_some_and(|it| it.index == index) {
                     chance
                 } else {
                     0.0
@@ -268,12 +287,17 @@ impl Course {
     }
 }
 
-fn course<const N: usize>(pool: &Pool, survey: &Survey<N>, asked: &Asked, tried: &Tried) -> Course {
+fn course<const N: usize>(
+    pool: &Pool,
+    survey: &Survey<N>,
+    asked: &Asked,
+    (tried, credit): (&Tried, Credit),
+) -> Course {
     if survey.band > 0 {
-        let may_explore = tried.is_empty() && pool.can_explore();
+        let may_explore = tried.is_empty() && pool.can_explore(survey.best(), credit);
         let stalest = may_explore.then(|| survey.stalest(pool, asked)).flatten();
         return Course::Draw {
-            explore: stalest.map(|index| (index, pool.rules.tuning.draw.explore_chance)),
+            explore: stalest.and_then(|index| target(pool, survey, (index, credit))),
         };
     }
     if let Some(index) = survey.least_utilised(Gate::Hot) {
@@ -291,6 +315,26 @@ fn course<const N: usize>(pool: &Pool, survey: &Survey<N>, asked: &Asked, tried:
     survey
         .least_failing(Gate::Held)
         .map_or(Course::Exhausted, |i| Course::One(i, Mode::Panic))
+}
+
+/// The exploration of `index`, if it can be paid for.
+///
+/// A route dearer than `1 + explore_cap` times the best is charged less than it costs: it would otherwise never be seen again.
+/// Why by cost: a twentieth of the picks may be images that take as long as all the rest; bounded by their number, exploring a slow route would cost them a tenth of their time.
+fn target<const N: usize>(
+    pool: &Pool,
+    survey: &Survey<N>,
+    (index, credit): (usize, Credit),
+) -> Option<Target> {
+    let draw = &pool.rules.tuning.draw;
+    let best = survey.best();
+    let excess = survey.cost(index) - best;
+    let price_ms = excess.clamp(best, best * draw.explore_cap.max(1.0));
+    pool.affords(price_ms, (best, credit)).then_some(Target {
+        index,
+        chance: draw.explore_chance,
+        price_ms,
+    })
 }
 
 /// The candidate set aside whose probe has been due the longest, if this request may be it.

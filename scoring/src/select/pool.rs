@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //! - At most [`MAX_CANDIDATES`]; weights are positive and finite.
-//! - Exploration tokens earned never exceed `explore` per pick.
+//! - What exploration is charged never exceeds `explore` of what the best candidates cost, and one µs a pick.
 
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ use crate::route::{Ask, Route};
 use crate::rules::Rules;
 use crate::time::Time;
 use crate::tuning::Tuning;
+
+use super::Credit;
 
 /// Most candidates of one pool.
 pub const MAX_CANDIDATES: usize = 256;
@@ -42,10 +44,8 @@ pub struct Candidate {
 pub struct Pool {
     candidates: Vec<Candidate>,
     pub(super) rules: Rules,
-    /// Picks saved up for exploration; one token is `pick_price` picks.
-    tokens: Word,
-    pick_price: u64,
-    pick_cap: u64,
+    /// Cost saved up for exploration, in µs; at most about `explore_cap` of the best cost that was seen.
+    saved: Word,
     /// Tick of the last refresh of `outputs`.
     refreshed: Word,
     /// Mean output tokens of an answer over the candidates, by class; a statistic.
@@ -58,18 +58,10 @@ impl Pool {
     pub fn new(mut candidates: Vec<Candidate>, tuning: Tuning) -> Self {
         candidates.retain(|candidate| candidate.weight > 0.0 && candidate.weight.is_finite());
         candidates.truncate(MAX_CANDIDATES);
-        let draw = tuning.draw;
-        let pick_price = if draw.explore > 0.0 {
-            (1.0 / f64::from(draw.explore)).round() as u64
-        } else {
-            u64::MAX
-        };
         let pool = Self {
             candidates,
             rules: Rules::new(&tuning),
-            tokens: Word::new(0),
-            pick_price,
-            pick_cap: (f64::from(draw.explore_cap) * pick_price as f64) as u64,
+            saved: Word::new(0),
             refreshed: Word::new(0),
             outputs: core::array::from_fn(|_| AtomicU32::new(1)),
         };
@@ -141,24 +133,44 @@ impl Pool {
         }
     }
 
-    /// Earns the exploration share of one pick.
-    pub(super) fn earn(&self) {
-        if self.pick_price != u64::MAX && self.tokens.load() < self.pick_cap {
-            self.tokens.fetch_add(1);
+    /// Earns the exploration's share of one pick, whose best candidate costs `best_ms`.
+    pub(super) fn earn(&self, best_ms: f32) {
+        let draw = &self.rules.tuning.draw;
+        let most = micros(best_ms * draw.explore_cap);
+        if draw.explore > 0.0 && self.saved.load() < most {
+            self.saved.fetch_add(micros(best_ms * draw.explore).max(1));
         }
     }
 
-    /// Whether an exploration could be paid for.
-    pub(super) fn can_explore(&self) -> bool {
-        self.tokens.load() >= self.pick_price
+    /// Whether an exploration of at least `best_ms` could be paid for.
+    pub(super) fn can_explore(&self, best_ms: f32, credit: Credit) -> bool {
+        self.rules.tuning.draw.explore > 0.0 && self.affords(best_ms, (best_ms, credit))
+    }
+
+    /// Whether an exploration at `price_ms` could be paid for, where the best candidate costs `best_ms`.
+    pub(super) fn affords(&self, price_ms: f32, (best_ms, credit): (f32, Credit)) -> bool {
+        let draw = &self.rules.tuning.draw;
+        let saved = self.saved.load();
+        let saved = match credit {
+            Credit::ToCome if saved < micros(best_ms * draw.explore_cap) => {
+                saved + micros(best_ms * draw.explore).max(1)
+            }
+            _ => saved,
+        };
+        saved >= micros(price_ms)
     }
 
     /// Pays for one exploration; false if another was faster.
-    pub(super) fn pay(&self) -> bool {
-        let price = self.pick_price;
+    pub(super) fn pay(&self, price_ms: f32) -> bool {
+        let price = micros(price_ms);
         let paid = self
-            .tokens
+            .saved
             .update(|held| if held >= price { held - price } else { held });
         paid.is_some_and(|swap| swap.before != swap.after)
     }
+}
+
+/// Milliseconds in whole µs; at most 10¹², so that sums stay far from wrapping.
+fn micros(ms: f32) -> u64 {
+    ((ms * 1e3) as u64).min(1_000_000_000_000)
 }

@@ -5,10 +5,10 @@
 //!
 //! # Invariants
 //! - A survey writes nothing: selecting and explaining compute it by the same functions.
-//! - Draw weights are finite, not negative, and positive only inside the band.
+//! - Draw weights are finite, not negative, and positive only inside the band and its soft edge.
 
 use crate::cost::{self, Reading, Terms};
-use crate::float::smaller;
+use crate::float::{larger, smaller};
 use crate::route::Asked;
 use crate::rules::Rules;
 
@@ -16,7 +16,7 @@ use super::block::Block;
 use super::lanes::{LANES, Lane, Lanes};
 use super::{Gate, Pool, Tried};
 
-/// Taper below which a route gets too few requests to clear itself, and is explored like one outside the band.
+/// Part of the weight left by failures below which a route gets too few requests to clear itself, and is explored like one outside the band.
 const TAPERED: f32 = 0.5;
 /// Multiples of `explore_stale` after which that happens: its failures are known, so it is less worth knowing.
 const TAPERED_PATIENCE: u32 = 5;
@@ -133,10 +133,16 @@ impl<const N: usize> Survey<N> {
             return;
         };
         let edge = anchor * (1.0 + tuning.draw.band);
+        // Why above `edge` even if the edge has no width: with a band of no width either, the best itself must be inside.
+        let outer = larger(
+            edge + anchor * tuning.draw.edge,
+            edge * (1.0 + f32::EPSILON),
+        );
+        let slope = 1.0 / (outer - edge);
         let mut total = [0.0; LANES];
         let mut band = 0;
         for block in self.blocks_mut() {
-            band += block.weigh(edge, &mut total);
+            band += block.weigh((outer, slope), &mut total);
         }
         self.total = total.iter().sum();
         self.band = band as u16;
@@ -170,7 +176,7 @@ impl<const N: usize> Survey<N> {
         self.blocks[index / LANES].gates[index % LANES]
     }
 
-    /// A candidate's draw weight; 0 outside the band.
+    /// A candidate's draw weight; 0 outside the band and its edge.
     pub(super) fn weight(&self, index: usize) -> f32 {
         self.blocks[index / LANES].weight[index % LANES]
     }
@@ -198,7 +204,7 @@ impl<const N: usize> Survey<N> {
         self.blocks[index / LANES].reading(index % LANES)
     }
 
-    /// Parts of a candidate's weight left by ramp and taper; 0..=1 each.
+    /// Parts of a candidate's weight left by the ramp, and by taper and doubt; 0..=1 each.
     pub(super) fn parts(&self, index: usize) -> (f32, f32) {
         self.blocks[index / LANES].parts(index % LANES)
     }
@@ -212,9 +218,19 @@ impl<const N: usize> Survey<N> {
         )
     }
 
+    /// The least cost of any candidate that regular traffic may use, in ms; of any at all if there is none.
+    pub(super) fn best(&self) -> f32 {
+        self.best
+    }
+
+    /// A candidate's cost, in ms.
+    pub(super) fn cost(&self, index: usize) -> f32 {
+        self.blocks[index / LANES].cost[index % LANES]
+    }
+
     /// Best cost over this one's; 0..=1.
     pub(super) fn score(&self, index: usize) -> f32 {
-        let cost = self.blocks[index / LANES].cost[index % LANES];
+        let cost = self.cost(index);
         if cost > 0.0 {
             (self.best / cost).clamp(0.0, 1.0)
         } else {
@@ -241,7 +257,7 @@ impl<const N: usize> Survey<N> {
         behind.min_by(|&left, &right| key(left).total_cmp(&key(right)))
     }
 
-    /// The candidate worth exploring: usable, outside the band or hardly drawn, and longest without a sample.
+    /// The candidate worth exploring: usable, outside the band and its edge or hardly drawn, and longest without a sample.
     pub(super) fn stalest(&self, pool: &Pool, asked: &Asked) -> Option<usize> {
         let stale = pool.rules.explore_stale;
         let aged = (0..self.len)

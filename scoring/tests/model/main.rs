@@ -219,7 +219,7 @@ impl Pair {
         prop_assert!((0.0..=1.0).contains(&view.failure), "{}", view.failure);
         if let Place::Recovering { ramp, .. } = self.twin.place {
             prop_assert!(
-                (view.share - 0.1 * (1u32 << ramp) as f32).abs() < 1e-3,
+                (view.share - 0.15 * (1u32 << ramp) as f32).abs() < 1e-3,
                 "share {}",
                 view.share
             );

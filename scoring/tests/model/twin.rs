@@ -84,6 +84,10 @@ pub(crate) struct Twin {
     pub(crate) mult: u32,
     pub(crate) cusum: f64,
     pub(crate) fails: u32,
+    /// Successes that would undo the recent failures.
+    pub(crate) undone_by: f64,
+    /// When the last attempt was counted.
+    pub(crate) counted_at: f64,
     /// Set where rounding may rightly decide.
     pub(crate) doubt: bool,
 }
@@ -112,8 +116,15 @@ impl Twin {
             mult: 0,
             cusum: 0.0,
             fails: 0,
+            undone_by: 0.0,
+            counted_at: 0.0,
             doubt: false,
         }
+    }
+
+    /// Forgives a part of the recent failures for the time since the last attempt was counted.
+    fn rest(&mut self, now: f64, counted_at: f64) {
+        self.undone_by = (self.undone_by * (-(now - counted_at) / 30.0).exp()).floor();
     }
 
     pub(crate) fn base(&self, now: f64) -> f64 {
@@ -131,9 +142,11 @@ impl Twin {
         self.slow.add(now, attempts, failures);
         self.parent.add(now, attempts, parent_failures);
         self.parent_rate = self.parent.rate(now, 50.0, 0.001);
+        self.counted_at = now;
     }
 
     pub(crate) fn open(&mut self, now: f64, mult: u32) {
+        self.undone_by = 0.0;
         let span = f64::from(1u32 << mult).min(8.0);
         self.mult = mult;
         self.cusum = 0.0;
@@ -150,6 +163,7 @@ impl Twin {
     }
 
     pub(crate) fn hold(&mut self, now: f64, mult: u32) {
+        self.undone_by = 0.0;
         self.mult = mult;
         self.cusum = 0.0;
         self.fails = 0;
@@ -189,6 +203,7 @@ impl Twin {
         };
         self.cusum = 4.5;
         self.fails = 0;
+        self.undone_by = 0.0;
         for sums in [&mut self.fast, &mut self.slow, &mut self.parent] {
             sums.attempts *= 0.05;
             sums.failures *= 0.05;
@@ -197,6 +212,7 @@ impl Twin {
 
     pub(crate) fn relieve(&mut self, base: f64) {
         self.cusum = (self.cusum - Self::steps(base).1).max(0.0);
+        self.undone_by = (self.undone_by - 1.0).max(0.0);
         self.fails = 0;
     }
 
@@ -219,14 +235,14 @@ impl Twin {
                 ramp,
                 streak,
             } => {
-                self.relieve(base);
+                self.relieve(0.0);
                 self.place = match (streak + 1 >= 5, ramp) {
                     (false, _) => Place::Recovering {
                         since,
                         ramp,
                         streak: streak + 1,
                     },
-                    (true, 3) => Place::Closed { since: now },
+                    (true, 2) => Place::Closed { since: now },
                     (true, _) => Place::Recovering {
                         since,
                         ramp: ramp + 1,
@@ -247,7 +263,7 @@ impl Twin {
                 ..
             } => {
                 *streak += 1;
-                if *streak >= 3 {
+                if *streak >= 5 {
                     return self.recover(now);
                 }
                 if attempt.role == Role::Probe {
@@ -279,7 +295,12 @@ impl Twin {
             Place::Open { ref mut streak, .. } if attempt.role == Role::LastResort => *streak = 0,
             Place::Open { .. } => {}
             Place::Closed { .. } | Place::Recovering { .. } => {
+                let base = match self.place {
+                    Place::Recovering { .. } => 0.0,
+                    _ => base,
+                };
                 self.cusum += Self::steps(base).0 * weight;
+                self.undone_by = (self.undone_by + (44.0 * weight).round()).min(160.0);
                 self.fails += 1;
                 let fast = self.fast.at(now).attempts;
                 self.doubt |=
@@ -352,10 +373,10 @@ impl Twin {
         let (due, edge) = match *claimed {
             Some(at) => (now - at >= 30.0, (now - at - 30.0).abs()),
             None if *ready => (true, 1.0),
-            None if held || *skipped >= 5 << mult => (now >= until, (now - until).abs()),
+            None if held || *skipped >= 5 << mult.min(4) => (now >= until, (now - until).abs()),
             None => (
-                now >= (opened + 18.0).max(until),
-                (now - (opened + 18.0).max(until)).abs(),
+                now >= (opened + 900.0).max(until),
+                (now - (opened + 900.0).max(until)).abs(),
             ),
         };
         self.doubt |= edge < TICKS;
@@ -373,12 +394,16 @@ impl Twin {
             return;
         }
         attempt.first = Some(now);
-        let calm =
-            matches!(self.place, Place::Closed { .. }) && self.cusum <= 0.0 && self.fails == 0;
+        let calm = matches!(self.place, Place::Closed { .. })
+            && self.cusum <= 0.0
+            && self.fails == 0
+            && self.undone_by <= 0.0;
         // Why: a CUSUM that rounded to zero here and not there credits the success at the first byte or at the end.
         self.doubt |= self.cusum > 0.0 && self.cusum < 0.02;
+        self.doubt |= self.undone_by > 0.0 && self.undone_by < 3.0;
         if !attempt.late && (attempt.role != Role::Regular || !calm) {
             let base = self.base(now);
+            self.rest(now, self.counted_at);
             self.success(now, base, attempt);
             attempt.credited = true;
             attempt.role = Role::Regular;
@@ -391,6 +416,7 @@ impl Twin {
         }
         attempt.late = true;
         let base = self.base(now);
+        self.rest(now, self.counted_at);
         self.count(now, 1.0, 1.0, 1.0);
         self.failure(now, base, 1.0, attempt);
         attempt.role = Role::Regular;
@@ -405,16 +431,20 @@ impl Twin {
                 let took = attempt.first.unwrap_or(now) - attempt.started;
                 self.doubt |= (took - refund).abs() < 0.01;
                 if took < refund {
+                    self.rest(now, self.counted_at);
                     self.count(now, 0.0, -1.0, -1.0);
                     if !matches!(self.place, Place::Open { .. }) {
                         self.cusum = (self.cusum - Self::steps(base).0).max(0.0);
+                        self.undone_by = (self.undone_by - 44.0).max(0.0);
                         self.fails = 0;
                     }
                 }
             }
             Outcome::Success => {
+                let counted_at = self.counted_at;
                 self.count(now, 1.0, 0.0, 0.0);
                 if !attempt.credited {
+                    self.rest(now, counted_at);
                     self.success(now, base, attempt);
                 }
             }
@@ -427,9 +457,11 @@ impl Twin {
                 } else {
                     more
                 };
+                let counted_at = self.counted_at;
                 self.count(now, 1.0 - counted, more, blame);
                 let step = f64::from(effect.cusum_weight) - counted;
                 if step > 0.0 {
+                    self.rest(now, counted_at);
                     self.failure(now, base, step, attempt);
                 }
             }

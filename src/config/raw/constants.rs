@@ -169,6 +169,8 @@ group! {
         parent_prior: f32,
         /// Error rate assumed of a provider never seen; range 0 to 0.1.
         base_rate: f32,
+        /// Standard errors by which a chance of failure is lowered before it is priced, because chance alone explains that much; range 0 to 3.
+        benefit: f32,
     }
 }
 
@@ -211,6 +213,12 @@ group! {
         good_rate: f32,
         /// Least error rate taken as bad (`p1`); range 0.05 to 0.9.
         bad_rate: f32,
+        /// Successes that undo one failure in the doubt that tapers a route; range 1 to 255.
+        doubt_step: u32,
+        /// Largest doubt, in successes; range 1 to 255. More takes longer to be forgiven.
+        doubt_most: u32,
+        /// Time constant with which a route without samples is forgiven its doubt; range 1 to 3600 s.
+        doubt_rest: Period,
         /// Consecutive failures that trip a route with little recent traffic; range 2 to 7.
         quiet_failures: u32,
         /// Recent attempts (fast counts) below which a route counts as having little traffic; range 0 to 100.
@@ -267,6 +275,8 @@ group! {
         busy_weight: f32,
         /// Utilisation from which a route is used last; range `busy_from` to 1.
         hot_from: f32,
+        /// Utilisation from which a route is not used at all; range `hot_from` to 1. The rest is the room in which our count may differ from the provider's.
+        full_from: f32,
     }
 }
 
@@ -275,10 +285,16 @@ group! {
     RawDraw, "ScoringDraw", draw {
         /// Width of the band of good routes (`β`); range 0 to 10. 0.05 puts performance first, 1 the operator's weights.
         band: f32,
+        /// Width of the band's edge, over which the weight falls from all to nothing; range 0 to 10.
+        edge: f32,
         /// Error rate from which a route's weight is tapered; range 0.0001 to 1.
         taper_from: f32,
         /// Exponent of that taper; range 0.5 to 8. At 1 a route that fails at 10 % keeps a tenth of its weight.
         taper_power: f32,
+        /// Doubt at which a route keeps half of its weight, in successes; range 1 to 255.
+        doubt_half: f32,
+        /// Doubt over which the weight falls from three quarters to a quarter, in successes; range 1 to 255.
+        doubt_width: f32,
         /// Exploration tokens earned per pick (`ε`); range 0 to 0.1.
         explore: f32,
         /// Most exploration tokens saved up; range 1 to 100.

@@ -45,6 +45,38 @@ fn the_reference_loads_without_any_variable() {
 }
 
 #[test]
+fn every_constant_of_scoring_loads_by_its_name() {
+    use scoring::tuning::{Tuning, Unit, constants};
+    let named = || {
+        constants()
+            .iter()
+            .filter(|it| !it.name.starts_with("retry."))
+    };
+    assert!(named().count() > 70);
+    for constant in named() {
+        let (default, mut tuned) = (Tuning::default(), Tuning::default());
+        let (least, value) = ((constant.least)(&default), (constant.get)(&default));
+        let end = if value > least { least } else { constant.most };
+        let other = if constant.unit == Unit::Count {
+            end
+        } else {
+            f64::midpoint(value, end)
+        };
+        (constant.set)(&mut tuned, other);
+        let value = (constant.get)(&tuned);
+        let written = match constant.unit {
+            Unit::Seconds => format!("\"{}us\"", (value * 1e6).round()),
+            Unit::Number => format!("{:?}", value as f32),
+            Unit::Count => format!("{value}"),
+        };
+        let (group, field) = constant.name.split_once('.').unwrap();
+        let text = format!("{LEAST}\n[scoring.{group}]\n{field} = {written}\n");
+        assert_ne!(tuned, default, "{}", constant.name);
+        assert_eq!(valid(&text).tuning, tuned, "{}", constant.name);
+    }
+}
+
+#[test]
 fn the_reference_states_the_defaults() {
     let written = valid(&fs::read_to_string(repository("config.toml")).unwrap());
     let least = valid(LEAST);
