@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use scoring::tuning::Tuning;
 use tracing_subscriber::EnvFilter;
 use trimtab::app::{self, Gateway};
 use trimtab::config::{self, Config, LogFormat, Paint, Report};
@@ -55,6 +56,22 @@ enum Command {
         #[arg(long)]
         listen: Option<std::net::SocketAddr>,
     },
+    /// Replays traffic through the decision code and every alternative, and says who did better.
+    Replay {
+        /// A configuration file whose `[scoring]` section is tried; the defaults otherwise.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        options: sim::command::Replay,
+    },
+    /// Finds better constants for the scoring by replays, and writes them as a `[scoring]` section.
+    Tune {
+        /// A configuration file whose `[scoring]` section is the start; the defaults otherwise.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        options: sim::command::Tune,
+    },
     /// Shows traffic leave a provider that degrades, on stand-in providers, beside static weights.
     Demo(demo::Options),
     /// Prints the JSON Schema of the configuration, for editors.
@@ -82,6 +99,8 @@ fn main() -> ExitCode {
         Command::Serve { config } => self::serve(&config),
         Command::Check { file, format } => check(&file, format),
         Command::Mock { config, listen } => mock(&config, listen),
+        Command::Replay { config, options } => replay(config.as_deref(), &options),
+        Command::Tune { config, options } => tune(config.as_deref(), &options),
         Command::Demo(options) => demo(&options),
         Command::Schema => print(&config::schema()),
         Command::Completions { shell } => {
@@ -165,6 +184,34 @@ fn demo(options: &demo::Options) -> anyhow::Result<ExitCode> {
     let summary = demo::run(options)?;
     print(&summary.to_string())?;
     Ok(ExitCode::from(u8::from(summary.lost() > 0)))
+}
+
+fn replay(config: Option<&Path>, options: &sim::command::Replay) -> anyhow::Result<ExitCode> {
+    match tuning(config) {
+        Ok(tuning) => say(&sim::command::replay(options, &tuning)?),
+        Err(report) => Ok(refuse(&report)),
+    }
+}
+
+fn tune(config: Option<&Path>, options: &sim::command::Tune) -> anyhow::Result<ExitCode> {
+    match tuning(config) {
+        Ok(tuning) => say(&sim::command::tune(options, &tuning)?),
+        Err(report) => Ok(refuse(&report)),
+    }
+}
+
+/// The constants of scoring in a configuration file, or the defaults.
+fn tuning(config: Option<&Path>) -> Result<Tuning, Report> {
+    config.map_or(Ok(Tuning::default()), |file| {
+        config::load(file).map(|config| config.tuning)
+    })
+}
+
+/// Prints what a command has to say; fails if something did not hold.
+fn say(said: &sim::command::Said) -> anyhow::Result<ExitCode> {
+    complain(&said.remarks);
+    print(&said.text)?;
+    Ok(ExitCode::from(u8::from(!said.holds)))
 }
 
 fn refuse(report: &Report) -> ExitCode {
