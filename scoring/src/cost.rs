@@ -141,7 +141,7 @@ mod tests {
             drift: 1.2,
             failure: 0.1,
             fail_ms: 300.0,
-            utilisation: 0.85,
+            utilisation: 0.9,
             price_ms: 7.0,
         }
     }
@@ -182,7 +182,7 @@ mod tests {
         let tuning = Tuning::default().cost;
         assert!(busy(0.8, &tuning).abs() < 1e-6);
         assert!((busy(1.0, &tuning) - 0.5).abs() < 1e-6);
-        assert!((busy(0.9, &tuning) - 0.125).abs() < 1e-5);
+        assert!((busy(0.9, &tuning) - 0.125).abs() < 1e-6);
     }
 
     #[test]
@@ -191,8 +191,8 @@ mod tests {
         let t = terms(&reading(), 1_500.0, &tuning);
         assert!((t.model_ms - 1_800.0).abs() < 0.1);
         assert!((t.drift_ms - 360.0).abs() < 0.1);
-        assert!((t.utilisation_ms - 0.9 * 2_400.0 * 0.031_25).abs() < 0.1);
+        assert!((t.utilisation_ms - 0.9 * 2_400.0 * 0.125).abs() < 0.1);
         assert!((t.failure_ms - 280.0).abs() < 0.1);
-        assert!((t.total() - (1_800.0 + 360.0 + 67.5 + 280.0 + 7.0)).abs() < 0.2);
+        assert!((t.total() - (1_800.0 + 360.0 + 270.0 + 280.0 + 7.0)).abs() < 0.2);
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn age(stored: u64, now: Tick) -> Option<u32> {
 }
 
 /// A number in 0..1 that is spread evenly over successive ticks: the golden ratio's multiples.
-fn dither(tick: u64, salt: u64) -> f32 {
+pub(crate) fn dither(tick: u64, salt: u64) -> f32 {
     let hash = tick.wrapping_add(salt).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (hash >> 40) as f32 / (1u64 << 24) as f32
 }

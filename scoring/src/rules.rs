@@ -77,3 +77,47 @@ pub(crate) fn ticks(span: Span) -> u32 {
         .unwrap_or(u32::MAX)
         .min(1 << 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trust_falls_from_three_quarters_to_a_quarter_over_its_width() {
+        let rules = Rules::new(&Tuning::default());
+        for (doubt, left) in [
+            (0.0, 1.0),
+            (58.0, 0.990),
+            (90.0, 0.75),
+            (100.0, 0.5),
+            (110.0, 0.25),
+            (160.0, 0.001_37),
+        ] {
+            let trust = rules.trust(doubt);
+            assert!((trust - left).abs() < 3e-4, "{doubt}: {trust}");
+        }
+        assert_eq!(rules.doubt_from, 58);
+    }
+
+    #[test]
+    fn trust_never_rises_with_doubt_nor_reaches_zero() {
+        let mut tuning = Tuning::default();
+        for (half, width) in [(1.0, 1.0), (100.0, 20.0), (255.0, 255.0), (1.0, 255.0)] {
+            (tuning.draw.doubt_half, tuning.draw.doubt_width) = (half, width);
+            let rules = Rules::new(&tuning);
+            let mut last = 1.0;
+            for doubt in 0..=255 {
+                let trust = rules.trust(doubt as f32);
+                assert!(trust > 0.0 && trust <= last, "{doubt}: {trust}");
+                last = trust;
+            }
+        }
+    }
+
+    #[test]
+    fn the_taper_is_the_fourth_power() {
+        let rules = Rules::new(&Tuning::default());
+        assert!((rules.taper(0.01) - 1.0).abs() < 1e-6);
+        assert!((rules.taper(0.02) - 0.0625).abs() < 1e-6);
+    }
+}

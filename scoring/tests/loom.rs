@@ -147,6 +147,7 @@ fn one_probe_at_a_time() {
             pool,
             &ASK,
             &Tried::default(),
+            // A pool of one sees no other request: the probe is due after 900 s.
             at(1_000),
             &mut SmallRng::seed_from_u64(1),
         ) {

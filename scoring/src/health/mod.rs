@@ -2,57 +2,27 @@
 //!
 //! A CUSUM over outcomes trips the circuit: it needs about as few samples as any test can at the same rate of false alarms, and no window.
 //! An open route waits out a time *and* a number of requests, lets one probe through at a time, and comes back on a ramp that successes drive, not the clock.
+//! A second, milder CUSUM is the doubt: it opens nothing, but takes weight from a route that fails too rarely to trip and too often to be trusted.
 //! The whole state is one word, so that each transition is one pure function of it.
 //!
 //! # Invariants
 //! - At most one unexpired probe of a route is in flight.
 //! - Only a probe's (or, in panic, a last resort's) outcome moves an open circuit; what was sent before it opened does not.
-//! - A neutral outcome never opens, closes or counts.
+//! - A neutral outcome never opens, closes or counts; nor does it forgive.
+//! - A recovering or doubted route is judged by the least base rate: what it was set aside for excuses nothing.
 
 mod parent;
+mod state;
 #[cfg(test)]
 mod tests;
 
 pub use parent::Parent;
+pub use state::State;
 
+use crate::ewma::dither;
 use crate::rules::ticks;
 use crate::time::{Span, Tick};
 use crate::tuning::CircuitTuning;
-
-/// A route's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
-    /// Used as the operator's weights say.
-    Healthy,
-    /// Used, but clearly slower than it used to be.
-    Degraded,
-    /// Set aside until probes succeed.
-    Open,
-    /// Set aside; probes are being sent, one at a time.
-    Probing,
-    /// Coming back with a part of its weight.
-    Recovering,
-    /// Set aside because its key was rejected.
-    KeyHeld,
-    /// Set aside because it cannot serve this model.
-    Unsupported,
-}
-
-impl State {
-    /// The name used in metrics, logs and traces; lower snake case.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Degraded => "degraded",
-            Self::Open => "open",
-            Self::Probing => "probing",
-            Self::Recovering => "recovering",
-            Self::KeyHeld => "key_held",
-            Self::Unsupported => "unsupported",
-        }
-    }
-}
 
 /// The circuit's position, as packed in its word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +77,7 @@ pub(crate) struct Blow {
 pub(crate) struct Sender {
     pub(crate) role: Role,
     pub(crate) started: Tick,
-    /// Part of the doubt that the time without samples before this event has left; 0..=1.
+    /// Part of the doubt that the time since the last sample has left; 0..=1.
     pub(crate) rested: f32,
 }
 
@@ -131,7 +101,7 @@ pub(crate) struct Circuit {
     claimed: bool,
     /// Whether the waiting is over and only a probe is awaited.
     ready: bool,
-    /// Successes that would undo the recent failures; 0..=255. See [`Circuit::doubt`].
+    /// Successes that would undo the recent failures; 0..=255. See [`Circuit::doubt_of`].
     doubt: u32,
     /// Closed, recovering: tick when that began (0 = never opened). Open, held: tick when it ends; claimed: tick of the claim.
     since: u32,
@@ -151,6 +121,8 @@ const CUSUM_ONE: f32 = 128.0;
 const CUSUM_MAX: u32 = (1 << 11) - 1;
 /// Doublings of the number of requests that a probe waits for: 16 times, so that probes stay below 2 % of scarce traffic and a route is not forgotten.
 const REQUEST_DOUBLINGS: u32 = 4;
+/// Salt of the dither that rounds the doubt.
+const REST_SALT: u64 = 2 << 20;
 /// Part of the threshold with which recovery starts, so that two failures in a row undo it.
 const RECOVERY_START: f32 = 0.5;
 /// Bounds of the rates compared: beyond them a success would prove nothing, or too much.
@@ -162,7 +134,7 @@ fn low(tick: Tick) -> u32 {
     (tick.index() as u32) & SINCE_MASK
 }
 
-/// Ticks from `then` to `now`, both 28 bits; `None` if `then` is later.
+/// Ticks from `then` to `now`, both of [`SINCE_BITS`]; `None` if `then` is later.
 fn elapsed(then: u32, now: u32) -> Option<u32> {
     let ahead = now.wrapping_sub(then) & SINCE_MASK;
     (ahead < 1 << (SINCE_BITS - 1)).then_some(ahead)
@@ -246,15 +218,32 @@ impl Circuit {
         (word >> Self::DOUBT_SHIFT) as u32 & DOUBT_MASK
     }
 
-    /// The circuit after a time without samples, of whose doubt `left` (0..=1) is left.
-    pub(crate) fn rested(self, left: f32) -> Self {
+    /// The circuit at `now`, of whose doubt the time since the last sample has left `left` (0..=1).
+    ///
+    /// Dithered: rounded down, ten samples a second would forgive twice as fast as their successes do.
+    pub(crate) fn rested(self, left: f32, now: Tick) -> Self {
         if self.doubt == 0 || left >= 1.0 {
             return self;
         }
         Self {
-            doubt: (self.doubt as f32 * left) as u32,
+            doubt: (self.doubt as f32 * left + dither(now.index(), REST_SALT)) as u32,
             ..self
         }
+    }
+
+    /// The error rate that its steps go by: `measured`, or the least while recovering or doubted by two failures.
+    ///
+    /// Why: what the route was set aside for must not excuse what it does now, and one that doubt has left no weight comes back sooner by probes than by what exploration spares.
+    fn base_rate(self, measured: f32, tuning: &CircuitTuning) -> f32 {
+        if self.position == Position::Recovering || self.doubt >= 2 * tuning.doubt_step {
+            return 0.0;
+        }
+        measured
+    }
+
+    /// The doubt now, of which `left` (0..=1) is left.
+    pub(crate) fn doubt(self, left: f32) -> f32 {
+        self.doubt as f32 * left
     }
 
     /// The part of its weight that a route gets; 0..=1.
@@ -332,7 +321,7 @@ impl Circuit {
         if !self.admits() {
             return self;
         }
-        let (up, _) = steps(base_rate, tuning);
+        let (up, _) = steps(self.base_rate(base_rate, tuning), tuning);
         Self {
             cusum: self.cusum.saturating_sub((up * CUSUM_ONE).round() as u32),
             doubt: self.doubt.saturating_sub(tuning.doubt_step),
@@ -353,7 +342,7 @@ impl Circuit {
             Position::Closed if self.is_calm() => self,
             Position::Closed => self.relieved(base_rate, tuning),
             Position::Recovering if self.predates(sender) => self,
-            Position::Recovering => self.relieved(0.0, tuning).climbed(now, tuning),
+            Position::Recovering => self.relieved(base_rate, tuning).climbed(now, tuning),
             _ if sender.role == Role::Regular => self,
             _ => {
                 let streak = self.streak + 1;
@@ -384,12 +373,7 @@ impl Circuit {
         match self.position {
             Position::Recovering if self.predates(sender) => self,
             Position::Closed | Position::Recovering => {
-                // Why: what the route was set aside for must not excuse what it does now.
-                let base_rate = match self.position {
-                    Position::Recovering => 0.0,
-                    _ => blow.base_rate,
-                };
-                let (up, _) = steps(base_rate, tuning);
+                let (up, _) = steps(self.base_rate(blow.base_rate, tuning), tuning);
                 let doubt = (tuning.doubt_step as f32 * blow.weight).round() as u32;
                 let cusum =
                     (self.cusum + (up * blow.weight * CUSUM_ONE).round() as u32).min(CUSUM_MAX);
@@ -489,7 +473,7 @@ impl Circuit {
     }
 
     fn relieved(self, base_rate: f32, tuning: &CircuitTuning) -> Self {
-        let (_, down) = steps(base_rate, tuning);
+        let (_, down) = steps(self.base_rate(base_rate, tuning), tuning);
         Self {
             cusum: self.cusum.saturating_sub((down * CUSUM_ONE).round() as u32),
             doubt: self.doubt.saturating_sub(1),

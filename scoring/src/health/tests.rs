@@ -67,10 +67,25 @@ fn packing_keeps_every_field() {
         fails: 6,
         claimed: true,
         ready: false,
-        doubt: 77,
+        doubt: 177,
         since: SINCE_MASK - 3,
     };
     assert_eq!(Circuit::unpack(circuit.pack()), circuit);
+    assert_eq!(Circuit::doubt_of(circuit.pack()), 177);
+    let fullest = Circuit {
+        position: Position::Unsupported,
+        mult: 99,
+        cusum: u32::MAX,
+        doubt: u32::MAX,
+        since: u32::MAX,
+        ..circuit
+    };
+    let held = Circuit::unpack(fullest.pack());
+    assert_eq!(
+        (held.position, held.mult, held.cusum, held.streak),
+        (Position::Unsupported, 15, CUSUM_MAX, 9)
+    );
+    assert_eq!((held.doubt, held.since), (255, SINCE_MASK));
     assert_eq!(Circuit::unpack(Circuit::CLOSED.pack()), Circuit::CLOSED);
 }
 
@@ -96,65 +111,24 @@ fn an_open_circuit_waits_for_time_and_traffic() {
         "too few requests"
     );
     assert!(circuit.due(tick(12.0), 5, &tuning()).is_some());
-    assert_eq!(circuit.due(tick(905.0), 0, &tuning()), None);
+    // Open for 1 s from second 10; where traffic is scarce, for 900 s.
+    assert_eq!(circuit.due(tick(909.0), 0, &tuning()), None);
     assert!(
-        circuit.due(tick(911.0), 0, &tuning()).is_some(),
+        circuit.due(tick(910.5), 0, &tuning()).is_some(),
         "scarce traffic waits no longer than this"
     );
 }
 
 #[test]
-fn requests_to_wait_for_double_four_times() {
-    let mut circuit = open_at(10.0);
-    for (nth, requests) in [5, 10, 20, 40, 80, 80].into_iter().enumerate() {
-        let now = 100.0 * (nth + 1) as f64;
-        assert_eq!(circuit.due(tick(now), requests - 1, &tuning()), None);
-        assert!(circuit.due(tick(now), requests, &tuning()).is_some());
-        let probe = sender(Role::Probe, now);
-        circuit = probing(circuit, now).failure(probe, tick(now), blow(false), &tuning());
-    }
-}
-
-#[test]
-fn a_failure_is_undone_by_forty_four_successes() {
-    let fail =
-        |circuit: Circuit, at: f64| circuit.failure(regular(at), tick(at), blow(false), &tuning());
-    let mut circuit = fail(Circuit::CLOSED, 1.0);
-    assert_eq!(Circuit::doubt_of(circuit.pack()), 44);
-    for left in (0..44).rev() {
-        circuit = circuit.success(regular(1.0), tick(1.0), 0.0, &tuning());
-        assert_eq!(Circuit::doubt_of(circuit.pack()), left);
-    }
-    assert!(circuit.doubt == 0 && circuit.fails == 0);
-}
-
-#[test]
-fn a_route_that_fails_now_and_then_is_doubted_until_it_rests() {
-    let mut circuit = Circuit::CLOSED;
-    for i in 0..100 {
-        circuit = if i % 10 == 9 {
-            circuit.failure(regular(1.0), tick(1.0), blow(false), &tuning())
-        } else {
-            circuit.success(regular(1.0), tick(1.0), 0.05, &tuning())
+fn the_requests_that_a_probe_waits_for_double_four_times_at_most() {
+    for (mult, requests) in [(0, 5), (1, 10), (4, 80), (5, 80)] {
+        let circuit = Circuit {
+            mult,
+            ..open_at(10.0)
         };
+        assert_eq!(circuit.due(tick(30.0), requests - 1, &tuning()), None);
+        assert!(circuit.due(tick(30.0), requests, &tuning()).is_some());
     }
-    // Each ten attempts add 44 − 9, so the third failure passes 100 and the fifth reaches the most.
-    assert!(circuit.admits(), "10 % are no reason to trip");
-    assert_eq!(circuit.doubt, 160);
-    assert_eq!(circuit.rested(0.5).doubt, 80);
-    assert_eq!(circuit.rested(1.0), circuit);
-}
-
-#[test]
-fn what_it_was_set_aside_for_does_not_excuse_a_recovering_route() {
-    let recovering = recovered(open_at(10.0), 12.0);
-    let known_to_fail = Blow {
-        base_rate: 0.3,
-        ..blow(false)
-    };
-    let once = recovering.failure(regular(13.0), tick(13.0), known_to_fail, &tuning());
-    let twice = once.failure(regular(13.0), tick(13.0), known_to_fail, &tuning());
-    assert!(once.admits() && !twice.admits());
 }
 
 #[test]
@@ -235,7 +209,7 @@ fn a_last_resort_may_close_but_never_prolongs() {
         open
     );
     let mut circuit = open;
-    for _ in 0..5 {
+    for _ in 0..tuning().probes {
         circuit = circuit.success(resort, tick(11.1), 0.0, &tuning());
     }
     assert_eq!(circuit.position, Position::Recovering);
@@ -305,13 +279,7 @@ fn neutral_outcomes_give_the_probe_back() {
 #[test]
 fn the_expected_samples_to_a_trip() {
     // Seed 42; a healthy 1 % is only checked for not tripping, because a million samples are needed for one.
-    let mut state = 42u64;
-    let mut random = move || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f64 / f64::from(1 << 24)
-    };
+    let mut random = randoms(42);
     for (rate, expected, runs) in [
         (1.0, 4.0, 10),
         (0.4, 11.0, 4_000),
@@ -361,4 +329,174 @@ fn old_ticks_are_made_harmless() {
     assert_eq!(circuit.refreshed(tick(60.0)), circuit);
     let later = Tick::from_index(1_000 + (1 << 27));
     assert_eq!(circuit.refreshed(later).since, 0);
+}
+
+/// Uniform numbers in 0..1 from a seed.
+fn randoms(seed: u64) -> impl FnMut() -> f64 {
+    let mut state = seed;
+    move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f64 / f64::from(1 << 24)
+    }
+}
+
+fn sampled(circuit: Circuit, failed: bool, now: Tick) -> Circuit {
+    let sender = regular(0.0);
+    if failed {
+        circuit.failure(sender, now, blow(false), &tuning())
+    } else {
+        circuit.success(sender, now, 0.0, &tuning())
+    }
+}
+
+#[test]
+fn a_failure_and_forty_four_successes_cancel() {
+    let mut circuit = sampled(Circuit::CLOSED, true, tick(0.0));
+    for left in (0..44).rev() {
+        circuit = sampled(circuit, false, tick(0.0));
+        assert_eq!(circuit.doubt, left);
+    }
+    assert!(circuit.is_calm());
+    let heavy = Blow {
+        weight: 1.5,
+        ..blow(false)
+    };
+    let heavy = Circuit::CLOSED.failure(regular(0.0), tick(0.0), heavy, &tuning());
+    assert_eq!(heavy.doubt, 66);
+}
+
+#[test]
+fn doubt_keeps_a_circuit_from_being_calm_and_has_an_end() {
+    let mut circuit = Circuit::CLOSED;
+    // 20 successes pay the CUSUM of one failure (2.53 at 0.268 each), never its doubt.
+    for _ in 0..8 {
+        circuit = sampled(circuit, true, tick(0.0));
+        for _ in 0..20 {
+            circuit = sampled(circuit, false, tick(0.0));
+        }
+    }
+    assert_eq!((circuit.cusum, circuit.fails), (0, 0));
+    assert_eq!(circuit.doubt, 140, "160 at most, less the last 20");
+    assert!(!circuit.is_calm());
+}
+
+#[test]
+fn one_failure_in_ten_is_doubted_within_a_hundred_attempts_and_stays_so_at_a_trickle() {
+    let (mut random, runs) = (randoms(7), 2_000);
+    let half = Tuning::default().draw.doubt_half as u32;
+    let (mut within, mut samples) = (0, 0);
+    for _ in 0..runs {
+        let mut circuit = Circuit::CLOSED;
+        let mut taken = 0;
+        while circuit.admits() && circuit.doubt < half {
+            circuit = sampled(circuit, random() < 0.1, tick(0.0));
+            taken += 1;
+        }
+        samples += taken;
+        within += u32::from(taken <= 100);
+    }
+    let mean = f64::from(samples) / f64::from(runs);
+    assert!((25.0..45.0).contains(&mean), "{mean} attempts on average");
+    assert!(within > runs * 97 / 100, "{within} of {runs} within 100");
+
+    // Two attempts a second, without the CUSUM's verdict: fast counts would hold six attempts, which prove nothing.
+    let rules = crate::rules::Rules::new(&Tuning::default());
+    let (mut circuit, mut kept, attempts) = (Circuit::CLOSED, 0.0, 50_000u32);
+    circuit.doubt = tuning().doubt_most;
+    for nth in 0..attempts {
+        let now = Tick::from_index(u64::from(nth) * 61 / 2);
+        circuit = circuit.rested((-0.5f32 / 30.0).exp(), now);
+        circuit = sampled(circuit, random() < 0.1, now);
+        circuit.cusum = 0;
+        circuit.fails = 0;
+        kept += f64::from(rules.trust(circuit.doubt(1.0)));
+    }
+    let kept = kept / f64::from(attempts);
+    assert!((0.15..0.33).contains(&kept), "keeps {kept} of its weight");
+}
+
+#[test]
+fn what_failed_slowly_enough_to_become_a_habit_still_opens() {
+    // 30 % that the slow counts have got used to: two failures not undone, and the habit excuses nothing.
+    let habit = |doubt| {
+        let mut circuit = Circuit {
+            doubt,
+            ..Circuit::CLOSED
+        };
+        for nth in 0..60 {
+            let now = tick(f64::from(nth) * 2.0);
+            let blow = Blow {
+                base_rate: 0.3,
+                ..blow(false)
+            };
+            circuit = match nth % 10 {
+                0 | 3 | 7 => circuit.failure(regular(0.0), now, blow, &tuning()),
+                _ => circuit.success(regular(0.0), now, 0.3, &tuning()),
+            };
+            circuit.doubt = doubt;
+        }
+        circuit.position
+    };
+    assert_eq!(habit(2 * tuning().doubt_step), Position::Open);
+    assert_eq!(habit(2 * tuning().doubt_step - 1), Position::Closed);
+}
+
+#[test]
+fn half_a_percent_is_hardly_ever_doubted() {
+    let (mut random, mut circuit, mut doubted) = (randoms(11), Circuit::CLOSED, 0);
+    for _ in 0..300_000 {
+        circuit = sampled(circuit, random() < 0.005, tick(0.0));
+        circuit.cusum = 0;
+        circuit.fails = 0;
+        doubted += u32::from(circuit.doubt >= 100);
+    }
+    assert!(doubted < 300_000 / 50, "{doubted} of 300 000");
+}
+
+#[test]
+fn time_forgives_and_does_so_without_bias() {
+    let doubtful = Circuit {
+        doubt: 160,
+        ..Circuit::CLOSED
+    };
+    let after = |left: f32, at: u64| doubtful.rested(left, Tick::from_index(at)).doubt;
+    assert_eq!(after(1.0, 5), 160);
+    // 160/e = 58.9.
+    assert!([58, 59].contains(&after((-1.0f32).exp(), 5)));
+    assert_eq!(after(0.0, 5), 0);
+    // Ten samples a second for 3 s leave e^(−1/10) of it; rounded down each time, 130 would be left.
+    for start in [0, 1_000, 77_777] {
+        let mut circuit = doubtful;
+        for nth in 0..30 {
+            let now = Tick::from_index(start + nth * 6);
+            circuit = circuit.rested((-0.1f32 / 30.0).exp(), now);
+        }
+        let exact = 160.0 * (-0.1f32).exp();
+        assert!((circuit.doubt(1.0) - exact).abs() < 4.0, "{circuit:?}");
+    }
+}
+
+#[test]
+fn what_a_route_was_set_aside_for_excuses_nothing_on_the_ramp() {
+    let fresh = recovered(open_at(10.0), 12.0);
+    assert_eq!(fresh.doubt, 0);
+    let excused = Blow {
+        base_rate: 0.5,
+        ..blow(false)
+    };
+    let fail = |it: Circuit| it.failure(regular(13.0), tick(13.0), excused, &tuning());
+    // 4.5 + 2 × 2.53 is above 9; with the excuse it would be 4.5 + 2 × 1.61.
+    let once = fail(fresh);
+    assert!((once.cusum() - 7.03).abs() < 0.01, "{}", once.cusum());
+    assert!(!fail(once).admits());
+    let back = once.refunded(0.5, &tuning());
+    assert!((back.cusum() - 4.5).abs() < 0.01, "{}", back.cusum());
+    let better = once.success(regular(13.0), tick(13.0), 0.5, &tuning());
+    assert!(
+        (once.cusum() - better.cusum() - 0.268).abs() < 0.01,
+        "{}",
+        better.cusum()
+    );
 }

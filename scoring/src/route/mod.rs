@@ -240,7 +240,7 @@ pub(crate) struct Glance {
 
 /// Chance that an attempt fails: the rate of the last seconds, with that of the last minutes as prior, whose prior is the parent's; 0..=1.
 ///
-/// Less `benefit` standard errors: a short request would otherwise shun a route for the one failure that any route has now and then.
+/// Less `benefit` standard errors, at the attempts of the last seconds and their prior: a short request would otherwise shun a route for the one failure that any route has now and then.
 /// Multiplied out, so that it takes one quotient and one root.
 #[inline(always)]
 pub(crate) fn failure(slow: Counts, fast: Counts, parent: f32, error: &ErrorTuning) -> f32 {

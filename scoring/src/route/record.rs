@@ -77,7 +77,12 @@ impl Route {
         let quiet = ewma::read(self.hot.err_fast.load(), now, &rules.fast).attempts
             < circuit.quiet_attempts;
         let swap = self.hot.circuit.update(|word| {
-            let here = Circuit::unpack(word).rested(sender.rested);
+            let here = Circuit::unpack(word);
+            let here = match verdict {
+                // Why: it is no sample, so the time since the last one would be counted again by the next event.
+                Verdict::Neutral | Verdict::Hold(_) => here,
+                _ => here.rested(sender.rested, now),
+            };
             let there = match verdict {
                 Verdict::Success => here.success(sender, now, base_rate, circuit),
                 Verdict::Failure { weight, jitter } => here.failure(

@@ -28,7 +28,9 @@ pub struct RouteView {
     pub share: f32,
     /// The circuit's evidence of failure; trips at `circuit.threshold`.
     pub cusum: f32,
-    /// Chance that an attempt fails; 0..=1.
+    /// Successes that would undo its recent failures; 0..=255, takes weight from about 58 up.
+    pub doubt: f32,
+    /// Chance that an attempt fails, less what chance alone explains; 0..=1.
     pub failure: f32,
     /// Failures per attempt of the last seconds; 0 upward, failures may weigh 2.
     pub error_fast: f32,
@@ -99,6 +101,7 @@ impl Route {
             doublings: circuit.mult,
             share: circuit.share(&rules.tuning.circuit),
             cusum: circuit.cusum(),
+            doubt: circuit.doubt(self.rest(tick, rules)),
             failure: self.failure(tick, rules),
             error_fast: fast.rate(f32::EPSILON, 0.0),
             error_slow: slow.rate(f32::EPSILON, 0.0),

@@ -105,7 +105,7 @@ pub struct CircuitTuning {
     pub open_base: Span,
     /// Longest open duration in time alone; default 8 s, range `open_base`..=600 s.
     pub open_cap: Span,
-    /// Requests of the pool that must pass before the first probe; default 5, range 0..=1000. Doubles at each failed probe.
+    /// Requests of the pool that must pass before the first probe; default 5, range 0..=1000. Doubles at each failed probe, four times at most.
     pub open_requests: u32,
     /// Longest open duration when traffic is scarce; default 900 s, range `open_cap`..=3600 s.
     pub open_longest: Span,
@@ -123,7 +123,7 @@ pub struct CircuitTuning {
     pub ramp_successes: u32,
     /// Share of the weight with which a route comes back; default 0.15, range 0.01..=1.
     pub ramp_start: f32,
-    /// Part of the counts kept when a route comes back; default 0.05, range 0..=1.
+    /// Part of the counts and of the drift kept when a route comes back; default 0.05, range 0..=1.
     pub forget: f32,
     /// A trip this soon after closing raises the exponent; default 60 s.
     pub flap_window: Span,
@@ -171,11 +171,11 @@ pub struct DrawTuning {
     pub doubt_half: f32,
     /// Doubt over which the weight falls from three quarters to a quarter, in successes; default 20, range 1..=255.
     pub doubt_width: f32,
-    /// Part of the cost that may be spent on exploration (`ε`), and so the most picks; default 0.01, range 0..=0.1.
+    /// Part of the cost that may be spent on exploration (`ε`), and of the picks; default 0.01, range 0..=0.1.
     pub explore: f32,
-    /// Most explorations saved up; default 3, range 1..=100.
+    /// Most cost saved up for exploration, and most charged for one, in costs of the best; default 3, range 1..=100.
     pub explore_cap: f32,
-    /// Chance that a saved token is spent on a pick, so that every route keeps a known propensity; default 0.1, range 0.01..=1.
+    /// Chance that a pick explores when that can be paid for, so that every route keeps a known propensity; default 0.1, range 0.01..=1.
     pub explore_chance: f32,
     /// Age of the last sample from which a route is worth exploring; default 1 s.
     pub explore_stale: Span,

@@ -119,7 +119,7 @@ impl Pair {
                 else {
                     return Err(TestCaseError::fail("the only route was not picked"));
                 };
-                if self.twin.doubt {
+                if self.twin.unsure {
                     return Ok(());
                 }
                 prop_assert_eq!(pick.mode, mode);
@@ -177,7 +177,7 @@ impl Pair {
                     &twin,
                     0.0,
                 );
-                self.twin.doubt |= twin.role == Role::Probe;
+                self.twin.unsure |= twin.role == Role::Probe;
             }
         }
         self.ended[outcome.unwrap_or(Outcome::Canceled).index()] += 1;
@@ -216,6 +216,13 @@ impl Pair {
             view.cusum,
             self.twin.cusum
         );
+        let doubt = self.twin.doubt_at(self.now);
+        prop_assert!(
+            (f64::from(view.doubt) - doubt).abs() < 5.0,
+            "doubt {} {}",
+            view.doubt,
+            doubt
+        );
         prop_assert!((0.0..=1.0).contains(&view.failure), "{}", view.failure);
         if let Place::Recovering { ramp, .. } = self.twin.place {
             prop_assert!(
@@ -236,7 +243,7 @@ proptest! {
         let mut pair = Pair::new();
         for op in ops {
             pair.apply(op)?;
-            if pair.twin.doubt {
+            if pair.twin.unsure {
                 break;
             }
             pair.compare()?;

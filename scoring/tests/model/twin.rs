@@ -84,12 +84,10 @@ pub(crate) struct Twin {
     pub(crate) mult: u32,
     pub(crate) cusum: f64,
     pub(crate) fails: u32,
-    /// Successes that would undo the recent failures.
-    pub(crate) undone_by: f64,
-    /// When the last attempt was counted.
-    pub(crate) counted_at: f64,
     /// Set where rounding may rightly decide.
-    pub(crate) doubt: bool,
+    pub(crate) unsure: bool,
+    /// Successes that would undo the recent failures, exactly.
+    pub(crate) doubt: f64,
 }
 
 /// The twin of an attempt.
@@ -116,15 +114,9 @@ impl Twin {
             mult: 0,
             cusum: 0.0,
             fails: 0,
-            undone_by: 0.0,
-            counted_at: 0.0,
-            doubt: false,
+            unsure: false,
+            doubt: 0.0,
         }
-    }
-
-    /// Forgives a part of the recent failures for the time since the last attempt was counted.
-    fn rest(&mut self, now: f64, counted_at: f64) {
-        self.undone_by = (self.undone_by * (-(now - counted_at) / 30.0).exp()).floor();
     }
 
     pub(crate) fn base(&self, now: f64) -> f64 {
@@ -137,20 +129,34 @@ impl Twin {
         ((bad / good).ln(), ((1.0 - good) / (1.0 - bad)).ln())
     }
 
+    /// Steps of a circuit in this place: on the ramp and in doubt, the past excuses nothing.
+    pub(crate) fn own_steps(&mut self, base: f64) -> (f64, f64) {
+        self.unsure |= (self.doubt - 88.0).abs() < 5.0;
+        match self.place {
+            Place::Recovering { .. } => Self::steps(0.0),
+            _ if self.doubt >= 88.0 => Self::steps(0.0),
+            _ => Self::steps(base),
+        }
+    }
+
+    /// The doubt at `now`, with what time has forgiven since the last counted attempt.
+    pub(crate) fn doubt_at(&self, now: f64) -> f64 {
+        self.doubt * (-(now - self.fast.at).max(0.0) / 30.0).exp()
+    }
+
     pub(crate) fn count(&mut self, now: f64, attempts: f64, failures: f64, parent_failures: f64) {
         self.fast.add(now, attempts, failures);
         self.slow.add(now, attempts, failures);
         self.parent.add(now, attempts, parent_failures);
         self.parent_rate = self.parent.rate(now, 50.0, 0.001);
-        self.counted_at = now;
     }
 
     pub(crate) fn open(&mut self, now: f64, mult: u32) {
-        self.undone_by = 0.0;
         let span = f64::from(1u32 << mult).min(8.0);
         self.mult = mult;
         self.cusum = 0.0;
         self.fails = 0;
+        self.doubt = 0.0;
         self.place = Place::Open {
             opened: now,
             until: now + span,
@@ -163,10 +169,10 @@ impl Twin {
     }
 
     pub(crate) fn hold(&mut self, now: f64, mult: u32) {
-        self.undone_by = 0.0;
         self.mult = mult;
         self.cusum = 0.0;
         self.fails = 0;
+        self.doubt = 0.0;
         let until = now + (300.0 * f64::from(1u32 << mult.min(15))).min(3_600.0);
         self.place = Place::Open {
             opened: now,
@@ -184,7 +190,7 @@ impl Twin {
             Place::Closed { since } if since <= 0.0 => 0,
             Place::Closed { since } => {
                 let calm = now - since;
-                self.doubt |= (calm - 300.0).abs() < TICKS || (calm - 60.0).abs() < TICKS;
+                self.unsure |= (calm - 300.0).abs() < TICKS || (calm - 60.0).abs() < TICKS;
                 if calm >= 300.0 {
                     0
                 } else {
@@ -203,7 +209,7 @@ impl Twin {
         };
         self.cusum = 4.5;
         self.fails = 0;
-        self.undone_by = 0.0;
+        self.doubt = 0.0;
         for sums in [&mut self.fast, &mut self.slow, &mut self.parent] {
             sums.attempts *= 0.05;
             sums.failures *= 0.05;
@@ -211,8 +217,8 @@ impl Twin {
     }
 
     pub(crate) fn relieve(&mut self, base: f64) {
-        self.cusum = (self.cusum - Self::steps(base).1).max(0.0);
-        self.undone_by = (self.undone_by - 1.0).max(0.0);
+        self.cusum = (self.cusum - self.own_steps(base).1).max(0.0);
+        self.doubt = (self.doubt - 1.0).max(0.0);
         self.fails = 0;
     }
 
@@ -220,7 +226,7 @@ impl Twin {
         let Place::Recovering { since, .. } = self.place else {
             return false;
         };
-        self.doubt |= (attempt.started - since).abs() < TICKS && attempt.started < since;
+        self.unsure |= (attempt.started - since).abs() < TICKS && attempt.started < since;
         attempt.started < since
     }
 
@@ -235,7 +241,7 @@ impl Twin {
                 ramp,
                 streak,
             } => {
-                self.relieve(0.0);
+                self.relieve(base);
                 self.place = match (streak + 1 >= 5, ramp) {
                     (false, _) => Place::Recovering {
                         since,
@@ -295,15 +301,11 @@ impl Twin {
             Place::Open { ref mut streak, .. } if attempt.role == Role::LastResort => *streak = 0,
             Place::Open { .. } => {}
             Place::Closed { .. } | Place::Recovering { .. } => {
-                let base = match self.place {
-                    Place::Recovering { .. } => 0.0,
-                    _ => base,
-                };
-                self.cusum += Self::steps(base).0 * weight;
-                self.undone_by = (self.undone_by + (44.0 * weight).round()).min(160.0);
+                self.cusum += self.own_steps(base).0 * weight;
+                self.doubt = (self.doubt + 44.0 * weight).min(160.0);
                 self.fails += 1;
                 let fast = self.fast.at(now).attempts;
-                self.doubt |=
+                self.unsure |=
                     (self.cusum - 9.0).abs() < 0.3 || (self.fails == 3 && (fast - 6.0).abs() < 0.4);
                 if self.cusum >= 9.0 || (self.fails >= 3 && fast < 6.0) {
                     let mult = self.next_mult(now).min(5);
@@ -379,7 +381,7 @@ impl Twin {
                 (now - (opened + 900.0).max(until)).abs(),
             ),
         };
-        self.doubt |= edge < TICKS;
+        self.unsure |= edge < TICKS;
         if due {
             *claimed = Some(now);
             *ready = true;
@@ -397,13 +399,13 @@ impl Twin {
         let calm = matches!(self.place, Place::Closed { .. })
             && self.cusum <= 0.0
             && self.fails == 0
-            && self.undone_by <= 0.0;
+            && self.doubt <= 0.0;
         // Why: a CUSUM that rounded to zero here and not there credits the success at the first byte or at the end.
-        self.doubt |= self.cusum > 0.0 && self.cusum < 0.02;
-        self.doubt |= self.undone_by > 0.0 && self.undone_by < 3.0;
+        self.unsure |= (self.cusum > 0.0 && self.cusum < 0.02)
+            || (self.cusum <= 0.0 && self.fails == 0 && self.doubt > 0.0 && self.doubt < 4.0);
         if !attempt.late && (attempt.role != Role::Regular || !calm) {
             let base = self.base(now);
-            self.rest(now, self.counted_at);
+            self.doubt = self.doubt_at(now);
             self.success(now, base, attempt);
             attempt.credited = true;
             attempt.role = Role::Regular;
@@ -416,35 +418,36 @@ impl Twin {
         }
         attempt.late = true;
         let base = self.base(now);
-        self.rest(now, self.counted_at);
+        self.doubt = self.doubt_at(now);
         self.count(now, 1.0, 1.0, 1.0);
         self.failure(now, base, 1.0, attempt);
         attempt.role = Role::Regular;
     }
 
     pub(crate) fn end(&mut self, now: f64, outcome: Outcome, attempt: &TwinAttempt, refund: f64) {
-        let base = self.base(now);
+        let (base, rested) = (self.base(now), self.doubt_at(now));
+        // Why: counts that rounded to nothing have no tick from which time could forgive.
+        self.unsure |= attempt.late && now - self.fast.at > 12.0;
         let effect = outcome.effect();
         let counted = f64::from(u8::from(attempt.late));
         match outcome {
             Outcome::Success if attempt.late => {
                 let took = attempt.first.unwrap_or(now) - attempt.started;
-                self.doubt |= (took - refund).abs() < 0.01;
+                self.unsure |= (took - refund).abs() < 0.01;
                 if took < refund {
-                    self.rest(now, self.counted_at);
                     self.count(now, 0.0, -1.0, -1.0);
+                    self.doubt = rested;
                     if !matches!(self.place, Place::Open { .. }) {
-                        self.cusum = (self.cusum - Self::steps(base).0).max(0.0);
-                        self.undone_by = (self.undone_by - 44.0).max(0.0);
+                        self.cusum = (self.cusum - self.own_steps(base).0).max(0.0);
+                        self.doubt = (self.doubt - 44.0).max(0.0);
                         self.fails = 0;
                     }
                 }
             }
             Outcome::Success => {
-                let counted_at = self.counted_at;
                 self.count(now, 1.0, 0.0, 0.0);
                 if !attempt.credited {
-                    self.rest(now, counted_at);
+                    self.doubt = rested;
                     self.success(now, base, attempt);
                 }
             }
@@ -457,11 +460,10 @@ impl Twin {
                 } else {
                     more
                 };
-                let counted_at = self.counted_at;
                 self.count(now, 1.0 - counted, more, blame);
                 let step = f64::from(effect.cusum_weight) - counted;
                 if step > 0.0 {
-                    self.rest(now, counted_at);
+                    self.doubt = rested;
                     self.failure(now, base, step, attempt);
                 }
             }

@@ -227,7 +227,7 @@ group! {
         open_base: Period,
         /// Longest open duration in time alone; range `open_base` to 600 s.
         open_cap: Period,
-        /// Requests of the pool that must pass before the first probe; range 0 to 1000. Doubles at each failed probe.
+        /// Requests of the pool that must pass before the first probe; range 0 to 1000. Doubles at each failed probe, four times at most.
         open_requests: u32,
         /// Longest open duration when traffic is scarce; range `open_cap` to 3600 s.
         open_longest: Period,
@@ -245,7 +245,7 @@ group! {
         ramp_successes: u32,
         /// Share of the weight with which a route comes back; range 0.01 to 1.
         ramp_start: f32,
-        /// Part of the counts kept when a route comes back; range 0 to 1.
+        /// Part of the counts and of the drift kept when a route comes back; range 0 to 1.
         forget: f32,
         /// A trip this soon after closing raises the exponent.
         flap_window: Period,
@@ -295,11 +295,11 @@ group! {
         doubt_half: f32,
         /// Doubt over which the weight falls from three quarters to a quarter, in successes; range 1 to 255.
         doubt_width: f32,
-        /// Exploration tokens earned per pick (`ε`); range 0 to 0.1.
+        /// Part of the cost that may be spent on exploration (`ε`), and of the picks; range 0 to 0.1.
         explore: f32,
-        /// Most exploration tokens saved up; range 1 to 100.
+        /// Most cost saved up for exploration, and most charged for one, in costs of the best; range 1 to 100.
         explore_cap: f32,
-        /// Chance that a saved token is spent on a pick, so that every route keeps a known propensity; range 0.01 to 1.
+        /// Chance that a pick explores when that can be paid for, so that every route keeps a known propensity; range 0.01 to 1.
         explore_chance: f32,
         /// Age of the last sample from which a route is worth exploring.
         explore_stale: Period,
