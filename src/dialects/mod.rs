@@ -5,6 +5,26 @@
 //! - No input panics, and none makes the work or the memory grow beyond the input's own size.
 //! - Unknown fields, field order and the text of numbers survive, because bytes are spliced and never re-serialised.
 
+pub mod anthropic;
+pub mod bedrock;
+pub mod bridge;
+pub mod classify;
+mod claude;
+pub mod cohere;
+pub mod convert;
+pub mod failure;
+pub mod fixed;
+pub mod format;
+pub mod gemini;
+pub mod joint;
 pub mod limits;
+pub mod meeting;
 pub mod openai;
+pub mod passage;
+mod percent;
+pub mod responses;
 pub mod retry_after;
+pub mod seen;
+pub mod tap;
+pub mod vertex;
+pub mod words;

@@ -111,6 +111,14 @@ pub struct Event<'a> {
 }
 
 impl Event<'_> {
+    /// The event's name, if its first line gives one, as every dialect with names does.
+    #[must_use]
+    pub fn name(&self) -> Option<&[u8]> {
+        let value = self.raw.strip_prefix(b"event:")?;
+        let end = memchr2(b'\n', b'\r', value).unwrap_or(value.len());
+        Some(value[..end].trim_ascii())
+    }
+
     /// All data lines joined with LF, for the rare event that has more than one.
     #[must_use]
     pub fn joined(&self) -> Vec<u8> {

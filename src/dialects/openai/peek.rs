@@ -24,8 +24,10 @@ const BYTES_PER_TOKEN: usize = 4;
 pub struct Peek<'a> {
     /// The model's name as the client wrote it, unescaped.
     pub model: Cow<'a, str>,
-    /// Where the model's JSON string lies in the body, quotes included.
+    /// Where the model's name lies in the body: its JSON string with the quotes, or a form's plain text.
     pub model_at: Range<usize>,
+    /// How the model's name is written there.
+    pub place: Place,
     /// Whether a stream is asked for.
     pub stream: bool,
     /// The most output tokens asked for, over all choices.
@@ -34,6 +36,17 @@ pub struct Peek<'a> {
     pub usage: UsageWish,
     /// Input tokens, estimated from the body's length.
     pub input_tokens: u32,
+}
+
+/// Where a request names its model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a JSON body.
+    Json,
+    /// In a form.
+    Form,
+    /// In the path: the body stays as it is.
+    Path,
 }
 
 /// What a client says about usage in its stream.
@@ -62,6 +75,9 @@ pub enum PeekError {
     /// The body is nested too deeply.
     #[error("the body is nested more than {MAX_DEPTH} levels deep")]
     TooDeep,
+    /// The body is not the form that is expected.
+    #[error("the body could not be parsed as a form: {0}")]
+    NotForm(&'static str),
     /// There is no model.
     #[error("you must provide a model parameter")]
     NoModel,
@@ -88,6 +104,8 @@ struct Governed<'a> {
     #[serde(borrow, default)]
     max_completion_tokens: Option<&'a RawValue>,
     #[serde(borrow, default)]
+    max_output_tokens: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     n: Option<&'a RawValue>,
     /// Only so that a second list of tools is refused.
     #[serde(borrow, default, rename = "tools")]
@@ -107,21 +125,35 @@ struct StreamOptions {
     include_usage: Option<bool>,
 }
 
+/// Gemini's bodies: neither model nor stream flag is in them.
+#[derive(Deserialize)]
+struct Generation<'a> {
+    #[serde(
+        borrow,
+        default,
+        alias = "generation_config",
+        rename = "generationConfig"
+    )]
+    config: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct GenerationConfig<'a> {
+    #[serde(
+        borrow,
+        default,
+        alias = "max_output_tokens",
+        rename = "maxOutputTokens"
+    )]
+    most: Option<&'a RawValue>,
+}
+
 /// Scans a request body.
 ///
 /// # Errors
 /// [`PeekError`], each with words that a client can act on.
 pub fn peek(body: &[u8]) -> Result<Peek<'_>, PeekError> {
-    let text =
-        std::str::from_utf8(body).map_err(|error| PeekError::NotUtf8(error.valid_up_to()))?;
-    match text.trim_ascii_start().bytes().next() {
-        None => return Err(PeekError::Empty),
-        Some(b'{') => {}
-        Some(_) => return Err(PeekError::NotJson("a JSON object is expected".to_owned())),
-    }
-    if too_deep(body) {
-        return Err(PeekError::TooDeep);
-    }
+    let text = object(body)?;
     let governed: Governed<'_> =
         serde_json::from_str(text).map_err(|error| PeekError::NotJson(error.to_string()))?;
     let model_raw = governed.model.ok_or(PeekError::NoModel)?;
@@ -143,17 +175,63 @@ pub fn peek(body: &[u8]) -> Result<Peek<'_>, PeekError> {
         }
     };
     let choices = governed.n.and_then(count).unwrap_or(1).max(1);
-    let most = governed.max_completion_tokens.or(governed.max_tokens);
+    let most = governed
+        .max_completion_tokens
+        .or(governed.max_tokens)
+        .or(governed.max_output_tokens);
     Ok(Peek {
         model,
         model_at: place(text, model_raw),
+        place: Place::Json,
         stream,
         max_tokens: most
             .and_then(count)
             .map(|most| most.saturating_mul(choices)),
         usage: usage_wish(text, governed.stream_options)?,
-        input_tokens: u32::try_from(body.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX),
+        input_tokens: tokens(body),
     })
+}
+
+/// Scans the body of a request whose path names the `model`.
+///
+/// # Errors
+/// [`PeekError`], each with words that a client can act on.
+pub fn peek_named<'a>(body: &'a [u8], model: &'a str) -> Result<Peek<'a>, PeekError> {
+    let text = object(body)?;
+    let parsed: Generation<'_> =
+        serde_json::from_str(text).map_err(|error| PeekError::NotJson(error.to_string()))?;
+    let most = parsed
+        .config
+        .and_then(|raw| serde_json::from_str::<GenerationConfig<'_>>(raw.get()).ok())
+        .and_then(|config| config.most.and_then(count));
+    Ok(Peek {
+        model: Cow::Borrowed(model),
+        model_at: 0..0,
+        place: Place::Path,
+        stream: false,
+        max_tokens: most,
+        usage: UsageWish::Asked,
+        input_tokens: tokens(body),
+    })
+}
+
+/// The text of a body that begins as a JSON object and is not nested too deeply.
+fn object(body: &[u8]) -> Result<&str, PeekError> {
+    let text =
+        std::str::from_utf8(body).map_err(|error| PeekError::NotUtf8(error.valid_up_to()))?;
+    match text.trim_ascii_start().bytes().next() {
+        None => return Err(PeekError::Empty),
+        Some(b'{') => {}
+        Some(_) => return Err(PeekError::NotJson("a JSON object is expected".to_owned())),
+    }
+    if too_deep(body) {
+        return Err(PeekError::TooDeep);
+    }
+    Ok(text)
+}
+
+fn tokens(body: &[u8]) -> u32 {
+    u32::try_from(body.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX)
 }
 
 fn string(raw: &RawValue) -> Option<Cow<'_, str>> {

@@ -9,34 +9,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// More tokens than any model takes or gives in one request.
-const ABSURD_TOKENS: f64 = 1e9;
-
-/// Token counts as the provider reports them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Input tokens, cached ones included.
-    pub input: Option<u32>,
-    /// Input tokens read from the provider's prompt cache.
-    pub cached: Option<u32>,
-    /// Output tokens, reasoning included.
-    pub output: Option<u32>,
-}
-
-/// What one event of a stream holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Something that the user can see or a tool can use.
-    pub content: bool,
-    /// A choice has ended.
-    pub finished: bool,
-    /// How many choices it speaks of.
-    pub choices: u32,
-    /// What was used so far.
-    pub usage: Option<Usage>,
-    /// It is an error object, not an answer.
-    pub error: bool,
-}
+use super::super::seen::{ABSURD_TOKENS, Seen, Summary, Usage};
 
 /// Reads an event's data.
 ///
@@ -53,16 +26,8 @@ pub fn read(json: &[u8]) -> Result<Seen, serde_json::Error> {
         choices: raw.choices.count,
         usage: raw.usage.map(Usage::from),
         error: raw.error.0,
+        done: false,
     })
-}
-
-/// What a whole answer says besides its content.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// What was used.
-    pub usage: Option<Usage>,
-    /// It is an error object, not an answer.
-    pub error: bool,
 }
 
 /// Reads a whole answer: all of it must be JSON, only usage and error are looked into.

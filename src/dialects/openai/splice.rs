@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::peek::{Peek, UsageWish};
+use super::peek::{Peek, Place, UsageWish};
 
 /// `"include_usage":true`, the way it is put into a request.
 const WISH: &str = r#""stream_options":{"include_usage":true},"#;
@@ -21,7 +21,38 @@ pub enum UsageChunk {
     Injected,
 }
 
-/// The body to send to a route whose model is `model_json` (a JSON string, quotes included).
+/// A model's name at a provider, in the two ways in which requests write it.
+#[derive(Clone, Debug)]
+pub struct ModelName {
+    /// As it is.
+    pub plain: Box<str>,
+    /// As a JSON string, quotes included.
+    pub json: Box<str>,
+}
+
+impl ModelName {
+    /// The name `plain`.
+    #[must_use]
+    pub fn new(plain: &str) -> Self {
+        Self {
+            plain: plain.into(),
+            json: serde_json::Value::from(plain).to_string().into(),
+        }
+    }
+}
+
+/// The body to send to a route whose model has this name; nothing else changes.
+#[must_use]
+pub fn named(body: &Bytes, peek: &Peek<'_>, model: &ModelName) -> Bytes {
+    let name = match peek.place {
+        Place::Path => return body.clone(),
+        Place::Form => &model.plain,
+        Place::Json => &model.json,
+    };
+    rebuild(body, &[(peek.model_at.clone(), name)])
+}
+
+/// The body to send to a route whose model is `model_json` (a JSON string, quotes included); a stream is asked for its usage.
 #[must_use]
 pub fn splice(body: &[u8], peek: &Peek<'_>, model_json: &str) -> (Bytes, UsageChunk) {
     let model = (peek.model_at.clone(), model_json);

@@ -10,7 +10,7 @@
 
 use memchr::memmem;
 
-use super::response::Seen;
+use super::super::seen::Seen;
 
 /// What comes before the words of an event. Within another string its quotes would be escaped, so it is the field itself.
 const FIELD: &[u8] = b"\"content\":\"";

@@ -1,0 +1,283 @@
+//! Carries a stream from one dialect into another, event by event.
+//!
+//! # Invariants
+//! - An event that cannot be read is dropped and counted; it never ends the stream.
+//! - What the client gets is a whole stream of its own dialect, or one that ends with its dialect's error event.
+//! - Nothing is held back but what the two dialects' orders demand.
+
+use bytes::Bytes;
+
+use super::bedrock::frames::Frames;
+use super::classify;
+use super::convert;
+use super::failure::Failure;
+use super::format::Format;
+use super::joint::{Joint, Resumption, Transcript};
+use super::meeting::{Mark, ReadEvents, WriteEvents};
+use super::passage::Unfit;
+use super::seen::Seen;
+use super::tap::{Passed, Progress};
+use super::words;
+use crate::chat::Event;
+use crate::stream::sse::{self, Splitter};
+
+/// How a provider cuts its stream into events.
+#[derive(Debug)]
+pub enum Inlet {
+    /// Server-sent events.
+    Sse(Splitter),
+    /// Amazon's binary event stream.
+    Amazon(Frames),
+}
+
+/// A stream on its way between two dialects.
+#[derive(Debug)]
+pub struct Bridge {
+    inlet: Inlet,
+    reader: Box<dyn ReadEvents>,
+    writer: Box<dyn WriteEvents>,
+    /// The provider's format and the client's, for errors.
+    provider: Format,
+    client: Format,
+    request_id: String,
+    /// What the stream has told so far.
+    pub progress: Progress,
+    /// What the client has, kept where the stream may be taken up by another route.
+    transcript: Option<Transcript>,
+    joint: Joint,
+    /// Room for the events of one step, kept to be used again.
+    events: Vec<Event>,
+}
+
+impl Bridge {
+    /// A bridge whose stream has not begun.
+    #[must_use]
+    pub fn new(
+        (inlet, reader): (Inlet, Box<dyn ReadEvents>),
+        writer: Box<dyn WriteEvents>,
+        (provider, client): (Format, Format),
+        request_id: &str,
+    ) -> Self {
+        Self {
+            inlet,
+            reader,
+            writer,
+            provider,
+            client,
+            request_id: request_id.to_owned(),
+            progress: Progress::default(),
+            transcript: None,
+            joint: Joint::default(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Keeps what the client gets from here on, so that another route can take the stream up.
+    #[must_use]
+    pub fn recorded(mut self) -> Self {
+        self.transcript = Some(Transcript::default());
+        self
+    }
+
+    /// What the client has, if all of it is text and another route could take it up.
+    #[must_use]
+    pub fn said(&self) -> Option<&str> {
+        self.transcript.as_ref()?.said(self.client)
+    }
+
+    /// Output tokens of the whole answer so far, what went before a joint included.
+    #[must_use]
+    pub fn answer_tokens(&self) -> u32 {
+        self.joint.answer_tokens(self.progress.output_tokens())
+    }
+
+    /// A bridge that goes on where this one broke off, over another stream.
+    #[must_use]
+    pub fn resumed(&self, provider: Format, how: Resumption) -> Self {
+        let (inlet, reader) = convert::source(provider);
+        let said = self.said().unwrap_or_default();
+        let before = self.transcript.as_ref().map_or(0, Transcript::pieces);
+        Self {
+            inlet,
+            reader,
+            writer: self.writer.duplicate(),
+            provider,
+            client: self.client,
+            request_id: self.request_id.clone(),
+            progress: Progress::default(),
+            transcript: self.transcript.clone(),
+            joint: Joint::new(said, before, how),
+            events: Vec::new(),
+        }
+    }
+
+    /// Takes the next bytes of the stream.
+    ///
+    /// # Errors
+    /// [`Unfit`], when the stream cannot go on.
+    pub fn pass(&mut self, chunk: Bytes) -> Result<Passed, Unfit> {
+        let mut crossing = Crossing::default();
+        match &mut self.inlet {
+            Inlet::Sse(splitter) => {
+                let run = splitter.push(chunk)?;
+                self.cross_run(&run, &mut crossing)?;
+            }
+            Inlet::Amazon(frames) => {
+                let frames = frames.push(chunk).map_err(|_| Unfit::Damaged)?;
+                for frame in frames {
+                    if crossing.error.is_some() {
+                        break;
+                    }
+                    self.cross(Some(frame.event.as_bytes()), &frame.payload, &mut crossing)?;
+                }
+            }
+        }
+        Ok(crossing.passed())
+    }
+
+    /// Takes what is left when the stream has ended: a last event without its blank line still counts.
+    ///
+    /// # Errors
+    /// [`Unfit`], when it cannot be the end of this stream.
+    pub fn rest(&mut self) -> Result<Passed, Unfit> {
+        let mut crossing = Crossing::default();
+        if let Inlet::Sse(splitter) = &mut self.inlet {
+            let rest = splitter.rest();
+            self.cross_run(&rest, &mut crossing)?;
+        }
+        Ok(crossing.passed())
+    }
+
+    /// Ends a stream whose answer is complete but whose end marker did not come.
+    pub fn close(&mut self) -> Bytes {
+        let mut out = Vec::new();
+        if !self.progress.done {
+            self.progress.done = true;
+            self.writer.end(&mut out);
+        }
+        Bytes::from(out)
+    }
+
+    fn cross_run(&mut self, run: &[u8], crossing: &mut Crossing) -> Result<(), Unfit> {
+        for event in sse::events(run) {
+            if crossing.error.is_some() {
+                break;
+            }
+            let name = event.name();
+            match event.data {
+                None => {}
+                Some(data) if event.data_lines == 1 => self.cross(name, data, crossing)?,
+                Some(_) => self.cross(name, &event.joined(), crossing)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn cross(
+        &mut self,
+        name: Option<&[u8]>,
+        data: &[u8],
+        crossing: &mut Crossing,
+    ) -> Result<(), Unfit> {
+        if self.progress.done {
+            return Ok(());
+        }
+        let mut events = std::mem::take(&mut self.events);
+        events.clear();
+        let read = self.reader.read(name, data, &mut events);
+        let Ok(mark) = read else {
+            self.progress.bad_events += 1;
+            self.events = events;
+            return Ok(());
+        };
+        for event in events.drain(..) {
+            self.carry(event, crossing)?;
+        }
+        self.events = events;
+        match mark {
+            Mark::More => {}
+            // A stream that ends before the answer does is broken, whatever its marker says.
+            Mark::Done if !self.progress.finished => {}
+            Mark::Done => {
+                self.progress.done = true;
+                self.writer.end(&mut crossing.out);
+            }
+            Mark::Error => {
+                let error = words::error_in_stream(self.provider, data);
+                if self.transcript.is_none() {
+                    let told = self.told(&error);
+                    crossing.out.extend_from_slice(&told);
+                }
+                crossing.error = Some(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn carry(&mut self, event: Event, crossing: &mut Crossing) -> Result<(), Unfit> {
+        let content = event.is_content();
+        crossing.content |= content;
+        self.progress.note(&Seen {
+            content,
+            finished: matches!(event, Event::Finish { .. }),
+            usage: match event {
+                Event::Usage(usage) => Some(usage.into()),
+                _ => None,
+            },
+            ..Seen::default()
+        });
+        if self.joint.is_open() {
+            self.give(&event, crossing);
+            return Ok(());
+        }
+        let mut joined = Vec::new();
+        self.joint.pass(event, &mut joined)?;
+        for event in &joined {
+            self.give(event, crossing);
+        }
+        Ok(())
+    }
+
+    fn give(&mut self, event: &Event, crossing: &mut Crossing) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.note(event);
+        }
+        self.writer.write(event, &mut crossing.out);
+    }
+
+    /// A provider's error, in the client's words.
+    fn told(&mut self, data: &[u8]) -> Bytes {
+        let failure = classify::error_in_success(data).failure;
+        let message = words::message_in(data)
+            .unwrap_or_else(|| "the provider broke the stream off".to_owned());
+        self.broken(failure, &message)
+    }
+
+    /// The error as the last event of a stream that breaks off here.
+    pub fn broken(&mut self, failure: Failure, message: &str) -> Bytes {
+        let mut out = Vec::new();
+        self.writer.fail(failure, message, &mut out);
+        if out.is_empty() {
+            return self.client.error_event(failure, message, &self.request_id);
+        }
+        Bytes::from(out)
+    }
+}
+
+/// What has come over in one step.
+#[derive(Default)]
+struct Crossing {
+    out: Vec<u8>,
+    content: bool,
+    error: Option<Bytes>,
+}
+
+impl Crossing {
+    fn passed(self) -> Passed {
+        Passed {
+            bytes: Bytes::from(self.out),
+            content: self.content,
+            error: self.error,
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What does a form of several parts ask for? The model and the stream flag, wherever they stand among the files.
+//!
+//! A form is scanned for its boundaries and never taken apart: it goes on to the provider as it came, but for the model's name.
+//! Source: RFC 7578 (`multipart/form-data`) and RFC 2046, 5.1.1.
+//!
+//! # Invariants
+//! - A governed field that occurs twice is refused.
+//! - The work is one pass over the body.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use bytes::Bytes;
+use memchr::memmem;
+
+use super::peek::{Peek, PeekError, Place, UsageWish};
+
+/// Most parts in a form; honest ones have below 40.
+const MAX_PARTS: usize = 256;
+
+/// Longest value of a governed field, bytes.
+const MAX_VALUE: usize = 1_024;
+
+/// Bytes of a file that count as much as a token: files are sound and images, whose cost is unknown before it is told.
+const BYTES_PER_TOKEN: usize = 64;
+
+/// Scans a form whose `Content-Type` is `content_type`.
+///
+/// # Errors
+/// [`PeekError`], each with words that a client can act on.
+pub fn peek<'a>(body: &'a [u8], content_type: &str) -> Result<Peek<'a>, PeekError> {
+    let boundary = boundary(content_type).ok_or(PeekError::NotForm(
+        "the Content-Type must be multipart/form-data with a boundary",
+    ))?;
+    let (mut model, mut stream) = (None, None);
+    for part in parts(body, &boundary)? {
+        let slot = match part.name {
+            b"model" => &mut model,
+            b"stream" => &mut stream,
+            _ => continue,
+        };
+        if slot.replace(part.value).is_some() {
+            return Err(PeekError::NotForm("a field occurs twice: model or stream"));
+        }
+    }
+    let model_at: Range<usize> = model.ok_or(PeekError::NoModel)?;
+    let name = text(body, model_at.clone()).ok_or(PeekError::Field {
+        field: "model",
+        expected: "a short text",
+    })?;
+    if name.is_empty() {
+        return Err(PeekError::NoModel);
+    }
+    let stream = match stream.map(|at| text(body, at)) {
+        None | Some(Some("false" | "False" | "0" | "")) => false,
+        Some(Some("true" | "True" | "1")) => true,
+        Some(_) => {
+            return Err(PeekError::Field {
+                field: "stream",
+                expected: "true or false",
+            });
+        }
+    };
+    Ok(Peek {
+        model: Cow::Borrowed(name),
+        model_at,
+        place: Place::Form,
+        stream,
+        max_tokens: None,
+        usage: UsageWish::Asked,
+        input_tokens: u32::try_from(body.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX),
+    })
+}
+
+/// One part: its name, where its value lies, and where the whole of it does, from its boundary to the next.
+struct Part<'a> {
+    name: &'a [u8],
+    whole: Range<usize>,
+    value: Range<usize>,
+}
+
+/// The form with these fields in it, in place of all others of their names.
+///
+/// # Errors
+/// [`PeekError`], with words that a client can act on.
+pub fn replace(
+    body: &[u8],
+    content_type: &str,
+    fields: &[(&str, String)],
+) -> Result<Bytes, PeekError> {
+    let boundary = boundary(content_type).ok_or(PeekError::NotForm(
+        "the Content-Type must be multipart/form-data with a boundary",
+    ))?;
+    let mut out = Vec::with_capacity(body.len() + 256 * fields.len());
+    for (name, value) in fields {
+        let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"");
+        for piece in [&*head, "\r\n\r\n", value, "\r\n"] {
+            out.extend_from_slice(piece.as_bytes());
+        }
+    }
+    let parts = parts(body, &boundary)?;
+    let first = memmem::find(body, format!("--{boundary}").as_bytes());
+    let mut kept = first.unwrap_or(0);
+    let is_replaced = |part: &&Part<'_>| fields.iter().any(|(it, _)| it.as_bytes() == part.name);
+    for part in parts.iter().filter(is_replaced) {
+        out.extend_from_slice(body.get(kept..part.whole.start).unwrap_or_default());
+        kept = part.whole.end;
+    }
+    out.extend_from_slice(body.get(kept..).unwrap_or_default());
+    Ok(Bytes::from(out))
+}
+
+fn parts<'a>(body: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, PeekError> {
+    let broken = |why| PeekError::NotForm(why);
+    let delimiter = format!("--{boundary}");
+    let finder = memmem::Finder::new(delimiter.as_bytes());
+    let mut parts = Vec::new();
+    let mut ends = finder.find_iter(body);
+    let mut at = match ends.next() {
+        Some(first) => first + delimiter.len(),
+        None => return Err(broken("the form's boundary does not occur in its body")),
+    };
+    for next in ends {
+        let piece = body.get(at..next).unwrap_or_default();
+        // A boundary that is only the beginning of a longer line is content.
+        let Some(inner) = piece.strip_prefix(b"\r\n") else {
+            at = next + delimiter.len();
+            continue;
+        };
+        let head_end = memmem::find(inner, b"\r\n\r\n")
+            .ok_or_else(|| broken("a part of the form has no end of its head"))?;
+        let start = at + 2 + head_end + 4;
+        let end = next.saturating_sub(2).max(start);
+        if let Some(name) = name(&inner[..head_end]) {
+            parts.push(Part {
+                name,
+                whole: at - delimiter.len()..next,
+                value: start..end,
+            });
+        }
+        if parts.len() > MAX_PARTS {
+            return Err(broken("the form has too many parts"));
+        }
+        at = next + delimiter.len();
+    }
+    if body.get(at..at + 2) != Some(b"--") {
+        return Err(broken(
+            "the form is cut short: its last boundary is missing",
+        ));
+    }
+    Ok(parts)
+}
+
+/// The field's name in a part's head.
+fn name(head: &[u8]) -> Option<&[u8]> {
+    let line = head
+        .split(|&byte| byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .find(|line| {
+            line.get(..20)
+                .is_some_and(|start| start.eq_ignore_ascii_case(b"content-disposition:"))
+        })?;
+    let mut rest = line;
+    loop {
+        let found = memmem::find(rest, b"name=")?;
+        // `filename=` ends the same.
+        let before = found.checked_sub(1).map(|before| rest[before]);
+        let value = &rest[found + 5..];
+        if matches!(before, Some(b';' | b' ')) {
+            return Some(match value.strip_prefix(b"\"") {
+                Some(quoted) => &quoted[..memchr::memchr(b'"', quoted)?],
+                None => {
+                    let end = memchr::memchr(b';', value).unwrap_or(value.len());
+                    value[..end].trim_ascii()
+                }
+            });
+        }
+        rest = value;
+    }
+}
+
+/// The boundary in a `Content-Type`.
+fn boundary(content_type: &str) -> Option<String> {
+    let mut fields = content_type.split(';');
+    let kind = fields.next()?.trim();
+    if !kind.eq_ignore_ascii_case("multipart/form-data") {
+        return None;
+    }
+    let value = fields.find_map(|field| {
+        let (key, value) = field.split_once('=')?;
+        key.trim()
+            .eq_ignore_ascii_case("boundary")
+            .then_some(value.trim())
+    })?;
+    let plain = value.trim_matches('"');
+    (!plain.is_empty() && plain.len() <= 70).then(|| plain.to_owned())
+}
+
+fn text(body: &[u8], at: Range<usize>) -> Option<&str> {
+    let value = body.get(at)?;
+    (value.len() <= MAX_VALUE)
+        .then(|| std::str::from_utf8(value).ok())
+        .flatten()
+        .map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TYPE: &str = "multipart/form-data; boundary=\"x1\"";
+
+    fn form(parts: &[(&str, &str)]) -> String {
+        let mut out = String::new();
+        for (head, value) in parts {
+            out.push_str(&format!(
+                "--x1\r\nContent-Disposition: form-data; {head}\r\n\r\n{value}\r\n"
+            ));
+        }
+        out + "--x1--\r\n"
+    }
+
+    #[test]
+    fn the_model_is_found_wherever_it_stands() {
+        let body = form(&[
+            ("name=\"prompt\"", "a cat"),
+            (
+                "name=\"image\"; filename=\"model\"",
+                "\u{1}--x2 name=\"model\"",
+            ),
+            ("filename=\"a\"; name=\"model\"", "img-1"),
+            ("name=stream", "true"),
+        ]);
+        let found = peek(body.as_bytes(), TYPE).unwrap();
+        assert_eq!(found.model, "img-1");
+        assert_eq!(&body[found.model_at], "img-1");
+        assert!(found.stream);
+    }
+
+    #[test]
+    fn broken_forms_are_told_apart() {
+        let check = |body: &str, kind: &str, expected: &str| {
+            let error = peek(body.as_bytes(), kind).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        let whole = form(&[("name=\"model\"", "m")]);
+        check(&whole, "application/json", "multipart/form-data");
+        check(
+            &whole,
+            "multipart/form-data; boundary=other",
+            "does not occur",
+        );
+        check(&whole[..whole.len() - 6], TYPE, "cut short");
+        check(&form(&[("name=\"a\"", "m")]), TYPE, "model");
+        check(&form(&[("name=\"model\"", "")]), TYPE, "model");
+        let twice = form(&[("name=\"model\"", "a"), ("name=\"model\"", "b")]);
+        check(&twice, TYPE, "twice");
+        check("--x1\r\nno end--x1--", TYPE, "no end of its head");
+        check("--x1", TYPE, "cut short");
+    }
+}

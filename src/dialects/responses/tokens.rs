@@ -1,0 +1,181 @@
+//! How does the Responses API count tokens?
+//!
+//! Its totals include: `input_tokens` what was read from and written to the cache, `output_tokens` the reasoning.
+//!
+//! # Invariants
+//! - Totals that no honest provider sends (negative, above [`ABSURD_TOKENS`], no numbers) make all usage absent.
+//! - A part is never larger than its total.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::super::seen::{self, ABSURD_TOKENS};
+use crate::chat::Usage;
+
+/// Usage as providers write it, whatever that may be.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct RawUsage {
+    #[serde(default)]
+    input_tokens: Value,
+    #[serde(default)]
+    output_tokens: Value,
+    #[serde(default)]
+    input_tokens_details: Value,
+    #[serde(default)]
+    output_tokens_details: Value,
+}
+
+impl RawUsage {
+    /// The counts, in disjoint buckets.
+    pub(super) fn read(&self) -> Option<Usage> {
+        let input = count(&self.input_tokens)?;
+        let output = count(&self.output_tokens)?;
+        let part = |details: &Value, name: &str| details.get(name).and_then(count).unwrap_or(0);
+        let cache_read = part(&self.input_tokens_details, "cached_tokens").min(input);
+        let cache_write =
+            part(&self.input_tokens_details, "cache_write_tokens").min(input - cache_read);
+        let reasoning = part(&self.output_tokens_details, "reasoning_tokens").min(output);
+        Some(Usage {
+            input: input - cache_read - cache_write,
+            cache_read,
+            cache_write,
+            cache_write_1h: 0,
+            output: output - reasoning,
+            reasoning,
+        })
+    }
+
+    /// The counts as they pass, each by itself.
+    pub(super) fn glance(&self) -> seen::Usage {
+        let small = |value: &Value| count(value).and_then(|tokens| u32::try_from(tokens).ok());
+        seen::Usage {
+            input: small(&self.input_tokens),
+            cached: self
+                .input_tokens_details
+                .get("cached_tokens")
+                .and_then(small),
+            output: small(&self.output_tokens),
+        }
+    }
+}
+
+/// A number of tokens, if it is an honest one.
+fn count(value: &Value) -> Option<u64> {
+    let number = value.as_f64()?;
+    (0.0..=ABSURD_TOKENS)
+        .contains(&number)
+        .then_some(number as u64)
+}
+
+/// Usage as OpenAI writes it.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct WrittenUsage {
+    input_tokens: u64,
+    input_tokens_details: InputDetails,
+    output_tokens: u64,
+    output_tokens_details: OutputDetails,
+    total_tokens: u64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct InputDetails {
+    cached_tokens: u64,
+    cache_write_tokens: u64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct OutputDetails {
+    reasoning_tokens: u64,
+}
+
+impl From<&Usage> for WrittenUsage {
+    fn from(usage: &Usage) -> Self {
+        let (input, output) = (usage.total_input(), usage.total_output());
+        Self {
+            input_tokens: input,
+            input_tokens_details: InputDetails {
+                cached_tokens: usage.cache_read,
+                cache_write_tokens: usage.cache_write.saturating_add(usage.cache_write_1h),
+            },
+            output_tokens: output,
+            output_tokens_details: OutputDetails {
+                reasoning_tokens: usage.reasoning,
+            },
+            total_tokens: input.saturating_add(output),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Option<Usage> {
+        serde_json::from_str::<RawUsage>(json).unwrap().read()
+    }
+
+    #[test]
+    fn buckets_are_disjoint() {
+        let usage = |input, cache_read, cache_write, output, reasoning| {
+            Some(Usage {
+                input,
+                cache_read,
+                cache_write,
+                cache_write_1h: 0,
+                output,
+                reasoning,
+            })
+        };
+        let cases = [
+            (
+                r#"{"input_tokens":10,"output_tokens":5}"#,
+                usage(10, 0, 0, 5, 0),
+            ),
+            (
+                r#"{"input_tokens":10,"output_tokens":5,"input_tokens_details":{"cached_tokens":4,"cache_write_tokens":3},"output_tokens_details":{"reasoning_tokens":2}}"#,
+                usage(3, 4, 3, 3, 2),
+            ),
+            (
+                r#"{"input_tokens":10,"output_tokens":5,"input_tokens_details":{"cached_tokens":99},"output_tokens_details":{"reasoning_tokens":99}}"#,
+                usage(0, 10, 0, 0, 5),
+            ),
+            (r#"{"input_tokens":-1,"output_tokens":5}"#, None),
+            (r#"{"input_tokens":1e18,"output_tokens":5}"#, None),
+            (r#"{"input_tokens":"7","output_tokens":5}"#, None),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(read(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let usage = Usage {
+            input: 1,
+            cache_read: 2,
+            cache_write: 3,
+            cache_write_1h: 0,
+            output: 4,
+            reasoning: 5,
+        };
+        let json = serde_json::to_string(&WrittenUsage::from(&usage)).unwrap();
+        assert_eq!(
+            json,
+            r#"{"input_tokens":6,"input_tokens_details":{"cached_tokens":2,"cache_write_tokens":3},"output_tokens":9,"output_tokens_details":{"reasoning_tokens":5},"total_tokens":15}"#
+        );
+        assert_eq!(read(&json), Some(usage));
+    }
+
+    #[test]
+    fn a_glance_takes_each_count_by_itself() {
+        let raw: RawUsage = serde_json::from_str(
+            r#"{"input_tokens":null,"output_tokens":5,"input_tokens_details":null}"#,
+        )
+        .unwrap();
+        let glance = raw.glance();
+        assert_eq!(
+            (glance.input, glance.cached, glance.output),
+            (None, None, Some(5))
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! How is a failure told in the client's words, and what does a provider's failure say?
+//!
+//! # Invariants
+//! - Whatever went wrong, a client gets its own dialect's error object, and in a stream its own dialect's error event.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::failure::Failure;
+use super::format::{Format, Surface};
+use super::{anthropic, bedrock, cohere, gemini, openai, responses};
+
+/// Longest message of a provider's that is told in other words than its own, bytes.
+const MAX_MESSAGE: usize = 4 * 1024;
+
+impl Surface {
+    /// The error object, as a response body.
+    #[must_use]
+    pub fn error(self, failure: Failure, message: &str, request_id: &str) -> Bytes {
+        match self {
+            Self::OpenAi => openai::error::body(failure, message),
+            Self::Anthropic => anthropic::error::body(failure, message, request_id),
+            Self::Gemini => gemini::error::body(failure, message),
+        }
+    }
+
+    /// Whether a provider's body is an error object in these words, so that it may be passed on as it is.
+    #[must_use]
+    pub fn is_error(self, json: &[u8]) -> bool {
+        match self {
+            Self::OpenAi => {
+                openai::error::is_error_object(json)
+                    && !anthropic::error::is_error_object(json)
+                    && !gemini::error::is_error_object(json)
+            }
+            Self::Anthropic => anthropic::error::is_error_object(json),
+            Self::Gemini => gemini::error::is_error_object(json),
+        }
+    }
+}
+
+impl Format {
+    /// The error as the last event of a broken stream; the transfer is broken off after it.
+    #[must_use]
+    pub fn error_event(self, failure: Failure, message: &str, request_id: &str) -> Bytes {
+        match self {
+            Self::Messages => anthropic::error::event(failure, message, request_id),
+            Self::Generate => gemini::error::event(failure, message),
+            Self::Responses => responses::error::event(failure, message, request_id, 0),
+            _ => openai::error::event(failure, message),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Told<'a> {
+    Object {
+        #[serde(borrow)]
+        error: Inner<'a>,
+    },
+    Plain {
+        #[serde(borrow)]
+        message: Cow<'a, str>,
+    },
+    Many(Vec<Told<'a>>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Inner<'a> {
+    Object {
+        #[serde(borrow)]
+        message: Cow<'a, str>,
+    },
+    Text(#[serde(borrow)] Cow<'a, str>),
+}
+
+/// An error that came within a stream of this format, as an object that [`classify`](super::classify) and [`message_in`] can read.
+#[must_use]
+pub fn error_in_stream(format: Format, data: &[u8]) -> Bytes {
+    match format {
+        Format::Responses => responses::error::object(data),
+        _ => Bytes::copy_from_slice(data),
+    }
+}
+
+/// A refusal's body, as an object that [`classify`](super::classify) and [`message_in`] can read.
+#[must_use]
+pub fn refusal(format: Format, head: &http::response::Parts, body: Bytes) -> Bytes {
+    match format {
+        Format::Converse => {
+            let kind = head.headers.get(bedrock::error::ERROR_TYPE);
+            let kind = kind.and_then(|kind| kind.to_str().ok());
+            bedrock::error::normalise(kind, Some(head.status), &body)
+        }
+        Format::CohereChat | Format::CohereEmbed | Format::CohereRerank => {
+            cohere::error::normalise(head.status, &body)
+        }
+        _ => body,
+    }
+}
+
+/// What a provider's error object says, if it is one of any known shape.
+#[must_use]
+pub fn message_in(json: &[u8]) -> Option<String> {
+    let message = match serde_json::from_slice(json).ok()? {
+        Told::Object {
+            error: Inner::Object { message } | Inner::Text(message),
+        }
+        | Told::Plain { message } => message,
+        Told::Many(many) => match many.into_iter().next()? {
+            Told::Object {
+                error: Inner::Object { message } | Inner::Text(message),
+            }
+            | Told::Plain { message } => message,
+            Told::Many(_) => return None,
+        },
+    };
+    let mut message = message.into_owned();
+    message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+    (!message.trim().is_empty()).then_some(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_vendors_error_object_is_none_of_openais() {
+        let own = r#"{"error":{"message":"m","type":"t","param":null,"code":"c"}}"#;
+        let google = r#"{"error":{"code":500,"message":"m","status":"INTERNAL"}}"#;
+        let anthropic = r#"{"type":"error","error":{"type":"t","message":"m"}}"#;
+        for (json, expected) in [(own, true), (google, false), (anthropic, false)] {
+            assert_eq!(
+                Surface::OpenAi.is_error(json.as_bytes()),
+                expected,
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_providers_say_is_found_in_any_shape() {
+        for (json, expected) in [
+            (r#"{"error":{"message":"a","code":1}}"#, Some("a")),
+            (r#"{"error":"a"}"#, Some("a")),
+            (r#"{"message":"a"}"#, Some("a")),
+            (r#"[{"error":{"message":"a"}}]"#, Some("a")),
+            (
+                r#"{"type":"error","error":{"type":"t","message":"a \u00e9"}}"#,
+                Some("a é"),
+            ),
+            (r#"{"error":{"message":""}}"#, None),
+            (r#"{"error":{}}"#, None),
+            ("<html>", None),
+            ("[]", None),
+        ] {
+            assert_eq!(message_in(json.as_bytes()).as_deref(), expected, "{json}");
+        }
+    }
+}
