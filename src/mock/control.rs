@@ -3,6 +3,7 @@
 //! | request | effect |
 //! | --- | --- |
 //! | `GET /mock/attempts?since=SEQ` | the attempts after number SEQ, oldest first, as a JSON array |
+//! | `GET /mock/request?seq=SEQ` | the request of attempt SEQ: method, target, headers and body |
 //! | `DELETE /mock/attempts` | forgets the attempts and how often counted faults struck |
 //! | `POST /mock/faults` | sets or clears a provider's fault or latency factor; see [`Change`] |
 //! | `GET /mock/state` | age, number of attempts, and each provider's faults and load |
@@ -18,6 +19,7 @@ use super::catalogue::Fault;
 use super::ledger::Attempt;
 use super::refusals::{self, JSON, Reply};
 use super::state::State;
+use super::tongue::Voice;
 
 /// The largest latency factor an operator may set.
 const LARGEST_FACTOR: f64 = 1e4;
@@ -44,15 +46,18 @@ pub(super) fn respond(
     query: Option<&str>,
     body: &[u8],
 ) -> Response<Answer> {
+    let parameter = |name: &str| {
+        let mut pairs = query.unwrap_or("").split('&');
+        pairs.find_map(|pair| pair.strip_prefix(name))
+    };
     match (name, method) {
-        ("attempts", &Method::GET) => {
-            let since =
-                query.and_then(|it| it.split('&').find_map(|pair| pair.strip_prefix("since=")));
-            match since.unwrap_or("0").parse() {
-                Ok(since) => attempts(state, since),
-                Err(_) => bad("`since` is not a number".to_owned()),
-            }
-        }
+        ("attempts", &Method::GET) => match parameter("since=").unwrap_or("0").parse() {
+            Ok(since) => attempts(state, since),
+            Err(_) => bad("`since` is not a number".to_owned()),
+        },
+        ("request", &Method::GET) => parameter("seq=")
+            .and_then(|seq| request(state, seq.parse().ok()?))
+            .unwrap_or_else(|| bad("no request of that `seq` is kept".to_owned())),
         ("attempts", &Method::DELETE) => {
             state.forget();
             refusals::response(200, JSON, "{}")
@@ -62,7 +67,8 @@ pub(super) fn respond(
             Err(error) => bad(error.to_string()),
         },
         ("state", &Method::GET) => standing(state),
-        _ => Reply::new(405, "invalid_request_error", "", "The method does not fit.").response(),
+        _ => Reply::new(405, "invalid_request_error", "", "The method does not fit.")
+            .response(Voice::default()),
     }
 }
 
@@ -71,8 +77,30 @@ fn attempts(state: &State, since: u64) -> Response<Answer> {
     let attempts: Vec<&Attempt> = ledger.since(since).collect();
     match serde_json::to_vec(&attempts) {
         Ok(body) => refusals::response(200, JSON, body),
-        Err(error) => Reply::new(500, "server_error", "", error.to_string()).response(),
+        Err(error) => {
+            Reply::new(500, "server_error", "", error.to_string()).response(Voice::default())
+        }
     }
+}
+
+/// The request of an attempt, while it is kept.
+fn request(state: &State, seq: u64) -> Option<Response<Answer>> {
+    let ledger = state.ledger.borrow();
+    let attempt = ledger.since(seq.checked_sub(1)?).next()?;
+    let request = attempt.received.as_ref().filter(|_| attempt.seq == seq)?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = request.headers.iter();
+    let headers: Vec<_> = headers
+        .map(|(name, value)| [name.as_str().to_owned(), text(value.as_bytes())])
+        .collect();
+    let body = serde_json::json!({
+        "seq": seq,
+        "method": request.method.as_str(),
+        "target": request.target,
+        "headers": headers,
+        "body": text(&request.body),
+    });
+    Some(refusals::response(200, JSON, body.to_string()))
 }
 
 fn apply(state: &State, change: &Change) -> Result<(), String> {
@@ -119,7 +147,7 @@ fn standing(state: &State) -> Response<Answer> {
 }
 
 fn bad(problem: String) -> Response<Answer> {
-    Reply::new(400, "invalid_request_error", "", problem).response()
+    Reply::new(400, "invalid_request_error", "", problem).response(Voice::default())
 }
 
 /// Tells a field that is null from one that is absent.

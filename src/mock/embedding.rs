@@ -44,6 +44,12 @@ pub(super) fn body(ask: &Embedding, model: &str, input_tokens: u32, dimensions: 
     .to_string()
 }
 
+/// The vector of a text.
+pub(super) fn of_text(text: &str, dimensions: u32) -> Vec<f32> {
+    let input = EmbeddingInput::Text(text.to_owned());
+    vector(&input, dimensions.clamp(1, LONGEST) as usize)
+}
+
 fn vector(input: &EmbeddingInput, dimensions: usize) -> Vec<f32> {
     let mut sum = vec![0.0_f32; dimensions];
     match input {
@@ -92,8 +98,13 @@ fn mix(mut z: u64) -> u64 {
 }
 
 /// The vector's little-endian bytes in base64, with padding.
-fn base64(vector: &[f32]) -> String {
+pub(super) fn base64(vector: &[f32]) -> String {
     let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
+    base64_of(&bytes)
+}
+
+/// Bytes in base64, with padding.
+pub(super) fn base64_of(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));

@@ -10,42 +10,27 @@ use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Incoming};
-use hyper::header::{AUTHORIZATION, HeaderMap};
-use hyper::{Method, Request, Response};
+use hyper::{Request, Response};
 
 use super::answer::{Answer, Broken, Link};
-use super::ask::{Ask, Endpoint};
+use super::anthropic;
+use super::ask::Ask;
 use super::catalogue::Kind;
 use super::control;
+use super::door::{self, Door, Target};
 use super::faults::Victim;
-use super::ledger::Attempt;
+use super::gemini;
+use super::images;
+use super::ledger::{Attempt, Received};
 use super::openai;
 use super::refusals::{self, JSON, Reply};
 use super::serve::{self, Call};
 use super::state::{Provider, State, Witness};
+use super::tongue::{Tongue, Voice};
 use crate::clock;
 
 /// The longest body accepted, in bytes; above what real providers take.
 const LONGEST_BODY: usize = 64 << 20;
-
-/// What a path stands for.
-#[derive(Debug, PartialEq, Eq)]
-enum Target<'a> {
-    Health,
-    Control(&'a str),
-    Answer(usize, Endpoint),
-    Models(usize),
-    Model(usize, &'a str),
-    Nowhere,
-}
-
-/// A request for a model, as it was heard.
-struct Heard<'a> {
-    provider: usize,
-    endpoint: Endpoint,
-    headers: &'a HeaderMap,
-    body: &'a [u8],
-}
 
 /// Answers one request.
 pub(super) async fn respond(
@@ -54,25 +39,23 @@ pub(super) async fn respond(
     request: Request<Incoming>,
 ) -> Result<Response<Answer>, Broken> {
     let (parts, body) = request.into_parts();
-    match route(&state, parts.uri.path()) {
-        Target::Answer(provider, endpoint) => {
-            if parts.method != Method::POST {
-                return Ok(Reply::new(
-                    405,
-                    "invalid_request_error",
-                    "method_not_supported",
-                    "Use POST.",
-                )
-                .response());
-            }
+    if let Some(door) = images::find(&state, &parts.method, parts.uri.path()) {
+        let target = parts.uri.path_and_query().map_or("", |it| it.as_str());
+        let bytes = collect(body).await?;
+        let heard = images::Heard {
+            received: Received::new(parts.method, target, parts.headers.clone(), bytes.clone()),
+            headers: &parts.headers,
+            query: parts.uri.query(),
+            body: bytes,
+        };
+        return images::respond(state, link, door, heard).await;
+    }
+    let target = parts.uri.path_and_query().map_or("", |it| it.as_str());
+    match door::find(&state, &parts.method, parts.uri.path()) {
+        Target::Answer(door) => {
             let bytes = collect(body).await?;
-            let heard = Heard {
-                provider,
-                endpoint,
-                headers: &parts.headers,
-                body: &bytes,
-            };
-            answer(state, link, heard).await
+            let request = Received::new(parts.method, target, parts.headers, bytes);
+            answer(state, link, door, &request).await
         }
         Target::Control(name) => {
             let bytes = collect(body).await?;
@@ -84,42 +67,21 @@ pub(super) async fn respond(
                 &bytes,
             ))
         }
-        Target::Models(provider) => Ok(models(&state, provider, None, &parts.headers)),
-        Target::Model(provider, model) => Ok(models(&state, provider, Some(model), &parts.headers)),
+        Target::Models(provider, tongue) => {
+            let request = Received::new(parts.method, target, parts.headers, Bytes::new());
+            Ok(models(&state, (provider, tongue), None, &request))
+        }
+        Target::Model(provider, tongue, model) => {
+            let request = Received::new(parts.method, target, parts.headers, Bytes::new());
+            Ok(models(&state, (provider, tongue), Some(model), &request))
+        }
         Target::Health => Ok(refusals::response(200, JSON, "{\"status\":\"ok\"}")),
+        Target::Misused(tongue) => Ok(door::misused().response(Voice { tongue, id: 0 })),
         Target::Nowhere => {
             let message = format!("Invalid URL ({} {})", parts.method, parts.uri.path());
-            Ok(Reply::new(404, "invalid_request_error", "unknown_url", message).response())
+            let reply = Reply::new(404, "invalid_request_error", "unknown_url", message);
+            Ok(reply.response(Voice::default()))
         }
-    }
-}
-
-/// Finds what a path stands for: `/v1/…` is the first provider's, `/{name}/v1/…` that provider's.
-fn route<'a>(state: &State, path: &'a str) -> Target<'a> {
-    let path = path.trim_start_matches('/');
-    if matches!(path, "" | "health" | "healthz") {
-        return Target::Health;
-    }
-    if let Some(name @ ("attempts" | "faults" | "state")) = path.strip_prefix("mock/") {
-        return Target::Control(name);
-    }
-    let (provider, rest) = match path.strip_prefix("v1/") {
-        Some(rest) => (Some(0), rest),
-        None => path
-            .split_once("/v1/")
-            .map_or((None, ""), |(name, rest)| (state.find(name), rest)),
-    };
-    let Some(provider) = provider else {
-        return Target::Nowhere;
-    };
-    match rest {
-        "chat/completions" => Target::Answer(provider, Endpoint::Chat),
-        "completions" => Target::Answer(provider, Endpoint::Text),
-        "embeddings" => Target::Answer(provider, Endpoint::Embedding),
-        "models" => Target::Models(provider),
-        _ => rest
-            .strip_prefix("models/")
-            .map_or(Target::Nowhere, |model| Target::Model(provider, model)),
     }
 }
 
@@ -156,41 +118,42 @@ async fn collect(mut body: Incoming) -> Result<Bytes, Broken> {
 async fn answer(
     state: Rc<State>,
     link: Rc<Link>,
-    heard: Heard<'_>,
+    door: Door<'_>,
+    request: &Rc<Received>,
 ) -> Result<Response<Answer>, Broken> {
-    let Heard {
-        provider: index,
-        endpoint,
-        headers,
-        body,
-    } = heard;
-    let parsed = Ask::parse(endpoint, body);
+    let parsed = Ask::parse(&door, request);
     let (now, age) = (clock::now(), state.age());
-    let key = key(headers);
+    let key = key(request);
     let user = parsed.as_ref().ok().and_then(|ask| ask.user.clone());
-    let tag = match headers.get("x-mock-tag").and_then(|it| it.to_str().ok()) {
-        Some(tag) => tag.to_owned(),
-        None => user.unwrap_or_default(),
-    };
-    let mut record = Attempt::begun(&state.providers[index].name, path_of(endpoint), age);
+    let tag = request
+        .header("x-mock-tag")
+        .map_or_else(|| user.unwrap_or_default(), ToOwned::to_owned);
+    let index = door.provider;
+    let mut record = Attempt::begun(&state.providers[index].name, door.endpoint.path(), age);
     record.key = last_four(key).into();
     record.tag = tag.as_str().into();
+    record.received = Some(Rc::clone(request));
     if let Ok(ask) = &parsed {
         record.model = ask.model.as_str().into();
         (record.stream, record.input_tokens) = (ask.stream, ask.input_tokens);
     }
     let witness = Witness::open(Rc::clone(&state), index, record);
+    let voice = Voice {
+        tongue: door.tongue,
+        id: witness.seq,
+    };
     let ask = match parsed {
         Ok(ask) => ask,
         Err(problem) => {
             let message = format!("We could not parse the body of your request: {problem}");
-            let reply = Reply::new(400, "invalid_request_error", "", message);
-            return Ok(serve::refused(witness, reply.response()));
+            let reply = Reply::invalid(message).response(voice);
+            return Ok(serve::refused(witness, voice, reply));
         }
     };
     let provider = &state.providers[index];
     if !accepts(provider, key) {
-        return Ok(serve::refused(witness, Reply::key_rejected().response()));
+        let reply = Reply::key_rejected().response(voice);
+        return Ok(serve::refused(witness, voice, reply));
     }
     let victim = Victim {
         model: &ask.model,
@@ -204,20 +167,18 @@ async fn answer(
             .faults
             .borrow_mut()
             .strike(schedule, victim, &mut provider.rng.borrow_mut());
-    let strike = strike.filter(|it| it.fault.kind != Kind::NoPrefill || ask.prefill);
+    let strike = strike.filter(|it| it.fault.kind != Kind::NoPrefill || ask.prefill.is_some());
     let factor = provider.faults.borrow().latency_factor(schedule, victim);
-    serve::serve(
-        witness,
-        Call {
-            ask,
-            key,
-            link,
-            now,
-            factor,
-            strike,
-        },
-    )
-    .await
+    let call = Call {
+        request,
+        voice,
+        key,
+        link,
+        now,
+        factor,
+        strike,
+    };
+    serve::serve(witness, ask, call).await
 }
 
 /// Whether a provider takes a key.
@@ -229,38 +190,59 @@ fn accepts(provider: &Provider, key: &str) -> bool {
 /// Lists the models, or tells about one.
 fn models(
     state: &State,
-    provider: usize,
+    (provider, tongue): (usize, Tongue),
     model: Option<&str>,
-    headers: &HeaderMap,
+    request: &Received,
 ) -> Response<Answer> {
     let provider = &state.providers[provider];
-    if !accepts(provider, key(headers)) {
-        return Reply::key_rejected().response();
+    let tongue = if request.headers.contains_key("anthropic-version") {
+        Tongue::Anthropic
+    } else {
+        tongue
+    };
+    let voice = Voice { tongue, id: 0 };
+    if !accepts(provider, key(request)) {
+        return Reply::key_rejected().response(voice);
     }
-    let created = clock::unix().as_secs();
+    let unnamed = ["mock".to_owned()];
     let listed = &provider.script.models;
-    match model {
-        None if listed.is_empty() => {
-            refusals::response(200, JSON, openai::model_list(&["mock".to_owned()], created))
+    let shown = if listed.is_empty() {
+        &unnamed
+    } else {
+        listed.as_slice()
+    };
+    let unix = clock::unix();
+    let body = match (model, tongue) {
+        (Some(model), _) if !listed.is_empty() && !listed.iter().any(|it| it == model) => {
+            return Reply::no_model(model).response(voice);
         }
-        None => refusals::response(200, JSON, openai::model_list(listed, created)),
-        Some(model) if listed.is_empty() || listed.iter().any(|it| it == model) => {
-            refusals::response(200, JSON, openai::model_json(model, created).to_string())
-        }
-        Some(model) => Reply::no_model(model).response(),
-    }
+        (None, Tongue::Anthropic) => anthropic::model_list(shown, unix),
+        (Some(model), Tongue::Anthropic) => anthropic::model_json(model, unix).to_string(),
+        (None, Tongue::Gemini) => gemini::model_list(shown),
+        (Some(model), Tongue::Gemini) => gemini::model_json(model).to_string(),
+        (None, _) => openai::model_list(shown, unix.as_secs()),
+        (Some(model), _) => openai::model_json(model, unix.as_secs()).to_string(),
+    };
+    refusals::response(200, JSON, body)
 }
 
-/// The API key, in whichever header it came; empty if there is none.
-fn key(headers: &HeaderMap) -> &str {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    bearer
-        .map(|value| value.strip_prefix("Bearer ").unwrap_or(value))
-        .or_else(|| text("x-api-key"))
-        .or_else(|| text("api-key"))
+/// The API key, in whichever header or parameter it came; empty if there is none.
+fn key<'a>(request: &'a Received) -> &'a str {
+    let bearer = |value: &'a str| {
+        let signed = value.strip_prefix("AWS4-HMAC-SHA256 ");
+        // Why: a signature says whose key made it and not the key.
+        let id = signed.and_then(|it| it.split_once("Credential=")?.1.split('/').next());
+        id.or_else(|| value.strip_prefix("Bearer "))
+            .unwrap_or(value)
+    };
+    let query = request.target.split_once('?').map_or("", |it| it.1);
+    request
+        .header("authorization")
+        .map(bearer)
+        .or_else(|| request.header("x-api-key"))
+        .or_else(|| request.header("api-key"))
+        .or_else(|| request.header("x-goog-api-key"))
+        .or_else(|| query.split('&').find_map(|pair| pair.strip_prefix("key=")))
         .unwrap_or("")
 }
 
@@ -270,12 +252,4 @@ fn last_four(key: &str) -> &str {
         .rev()
         .nth(3)
         .map_or(key, |(at, _)| &key[at..])
-}
-
-fn path_of(endpoint: Endpoint) -> &'static str {
-    match endpoint {
-        Endpoint::Chat => "chat/completions",
-        Endpoint::Text => "completions",
-        Endpoint::Embedding => "embeddings",
-    }
 }

@@ -6,10 +6,13 @@
 //! # Invariants
 //! - Sequence numbers rise by one and are never used again, not even after a clear.
 //! - At most [`CAPACITY`] attempts are kept; the oldest go first.
+//! - Whole requests are kept for at most [`REQUESTS`] attempts and some [`REQUEST_BYTES`]; the oldest lose theirs first.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use bytes::Bytes;
+use hyper::{HeaderMap, Method};
 use scoring::time::Span;
 use serde::{Serialize, Serializer};
 
@@ -17,6 +20,28 @@ use super::catalogue::Fault;
 
 /// Attempts kept: more than a test makes between two looks, and some 4 MB at most.
 pub const CAPACITY: usize = 16_384;
+
+/// Attempts whose whole request is kept: more than a test looks at, and few enough to load nobody's memory.
+pub const REQUESTS: usize = 1_024;
+
+/// Bytes of bodies that are kept; the last request is kept whole in any case.
+pub const REQUEST_BYTES: usize = 32 << 20;
+
+/// Bytes above which a body is shared with the connection's buffer and not copied out of it.
+const COPIED: usize = 64 << 10;
+
+/// A request, as it came.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// The method.
+    pub method: Method,
+    /// Path and query, as they were sent.
+    pub target: Box<str>,
+    /// Every header, with credentials.
+    pub headers: HeaderMap,
+    /// The body's bytes.
+    pub body: Bytes,
+}
 
 /// One attempt, as the provider saw it.
 #[derive(Clone, Debug, Serialize)]
@@ -34,7 +59,7 @@ pub struct Attempt {
     pub model: Box<str>,
     /// Last four characters of the API key; empty if there was none.
     pub key: Box<str>,
-    /// Path below the provider's, such as `chat/completions`.
+    /// What was asked for, such as `chat/completions` or `models:generateContent`.
     pub path: &'static str,
     /// Whether a stream was asked for.
     pub stream: bool,
@@ -50,6 +75,9 @@ pub struct Attempt {
     pub fault: Option<Fault>,
     /// The `x-mock-tag` header, or the body's `user`; empty if there was neither.
     pub tag: Box<str>,
+    /// The request itself, while it is kept.
+    #[serde(skip)]
+    pub received: Option<Rc<Received>>,
 }
 
 /// How an attempt ended.
@@ -75,6 +103,33 @@ pub enum End {
 pub(super) struct Ledger {
     kept: VecDeque<Attempt>,
     last: u64,
+    /// Number of the oldest attempt that may have its request.
+    oldest_received: u64,
+    received: usize,
+    received_bytes: usize,
+}
+
+impl Received {
+    /// A request whose body is copied unless it is large, so that a small one does not hold a connection's buffer.
+    pub(super) fn new(method: Method, target: &str, headers: HeaderMap, body: Bytes) -> Rc<Self> {
+        let body = if body.len() < COPIED {
+            Bytes::copy_from_slice(&body)
+        } else {
+            body
+        };
+        Rc::new(Self {
+            method,
+            target: target.into(),
+            headers,
+            body,
+        })
+    }
+
+    /// A header's value, where it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 impl Attempt {
@@ -95,6 +150,7 @@ impl Attempt {
             end: End::Open,
             fault: None,
             tag: Box::default(),
+            received: None,
         }
     }
 }
@@ -105,10 +161,36 @@ impl Ledger {
         self.last += 1;
         attempt.seq = self.last;
         if self.kept.len() == CAPACITY {
-            self.kept.pop_front();
+            let request = self.kept.pop_front().and_then(|it| it.received);
+            self.forget_request(request.as_deref());
+        }
+        if let Some(received) = &attempt.received {
+            self.received += 1;
+            self.received_bytes += received.body.len();
         }
         self.kept.push_back(attempt);
+        self.thin();
         self.last
+    }
+
+    /// Forgets the oldest requests until those that are kept are within their bounds.
+    fn thin(&mut self) {
+        while self.received > 1
+            && (self.received > REQUESTS || self.received_bytes > REQUEST_BYTES)
+            && self.oldest_received < self.last
+        {
+            let oldest = self.oldest_received;
+            self.oldest_received += 1;
+            let request = self.get_mut(oldest).and_then(|it| it.received.take());
+            self.forget_request(request.as_deref());
+        }
+    }
+
+    fn forget_request(&mut self, request: Option<&Received>) {
+        if let Some(request) = request {
+            self.received -= 1;
+            self.received_bytes -= request.body.len();
+        }
     }
 
     /// The attempt numbered `seq`, while it is kept.
@@ -121,13 +203,16 @@ impl Ledger {
     /// The attempts after number `since`, oldest first.
     pub(super) fn since(&self, since: u64) -> impl Iterator<Item = &Attempt> {
         let first = self.kept.front().map_or(0, |it| it.seq);
-        let skip = usize::try_from((since + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        let skip =
+            usize::try_from(since.saturating_add(1).saturating_sub(first)).unwrap_or(usize::MAX);
         self.kept.iter().skip(skip)
     }
 
     /// Forgets every attempt, but not the count of them.
     pub(super) fn clear(&mut self) {
         self.kept.clear();
+        (self.received, self.received_bytes) = (0, 0);
+        self.oldest_received = self.last;
     }
 
     /// Number of the last attempt; 0 before the first.
@@ -172,5 +257,32 @@ mod tests {
         assert_eq!(ledger.since(0).count(), CAPACITY);
         assert_eq!(ledger.since(0).next().unwrap().seq, 6);
         assert!(ledger.get_mut(5).is_none());
+    }
+
+    #[test]
+    fn requests_are_kept_within_bounds() {
+        let asked = |bytes: usize| Attempt {
+            received: Some(Received::new(
+                Method::POST,
+                "/",
+                HeaderMap::new(),
+                Bytes::from(vec![0; bytes]),
+            )),
+            ..attempt()
+        };
+        let kept = |ledger: &Ledger| ledger.since(0).filter(|it| it.received.is_some()).count();
+        let mut ledger = Ledger::default();
+        for _ in 0..REQUESTS + 5 {
+            ledger.open(asked(10));
+        }
+        assert_eq!(kept(&ledger), REQUESTS);
+        ledger.open(asked(REQUEST_BYTES - 25));
+        assert_eq!(kept(&ledger), 3);
+        ledger.open(asked(REQUEST_BYTES + 1));
+        assert_eq!(kept(&ledger), 1);
+        assert!(ledger.since(0).last().unwrap().received.is_some());
+        ledger.clear();
+        ledger.open(asked(10));
+        assert_eq!((kept(&ledger), ledger.received_bytes), (1, 10));
     }
 }

@@ -1,6 +1,5 @@
 //! Answers in OpenAI's words: whole bodies and the single events of streams.
 //!
-//! The text of an answer is numbered words, `w1 w2 w3 …`, one per token, so that a test sees at once what is missing.
 //! Bodies are written by hand rather than through a JSON tree: they are all constant but for a few fields.
 //!
 //! # Invariants
@@ -11,11 +10,11 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 
-/// Words whose text is kept ready; longer answers are written out each time.
-const READY_WORDS: u32 = 8_192;
-
-/// Words in a tool call's arguments at most.
-const TOOL_WORDS: u32 = 8;
+use super::azure;
+use super::endpoint::Endpoint;
+use super::narration::Narration;
+use super::plan::{Plan, Usage, Words, push_escaped};
+use super::tongue::Tongue;
 
 /// What stands before each field of a whole body's first level.
 const INDENT: &str = "\n  ";
@@ -26,110 +25,105 @@ const MESSAGE_TAIL: &str = "\",\n        \"refusal\": null,\n        \"annotatio
 /// The version of the configuration that every answer claims to come from.
 const FINGERPRINT: &str = "fp_mock44709d6fcb";
 
-/// The usage of an answer that lies: 10^18, which summed twice still fits a signed word.
-const HUGE_USAGE: i64 = 1_000_000_000_000_000_000;
-
 /// Bytes of a whole answer besides its words.
 const ENVELOPE_BYTES: usize = 900;
 
-/// The shape of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
-    Chat,
-    Text,
-}
+const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
+const BAD_JSON: Bytes = Bytes::from_static(
+    b"data: {\"id\":\"chatcmpl-mock\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"del\n\n",
+);
+const ERROR: Bytes = Bytes::from_static(
+    b"data: {\"error\":{\"message\":\"The server had an error while processing your request.\",\
+      \"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n",
+);
 
-/// What the usage says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Usage {
-    Honest,
-    Missing,
-    Negative,
-    Huge,
-}
-
-/// Everything that an answer consists of.
+/// The stream of a chat or text completion.
 #[derive(Debug)]
-pub(super) struct Plan {
-    pub(super) shape: Shape,
-    /// Number that makes the answer's id.
-    pub(super) id: u64,
-    /// Unix time, in seconds.
-    pub(super) created: u64,
-    pub(super) model: String,
-    pub(super) input: u32,
-    /// Output tokens: words, or pieces of a tool call's arguments.
-    pub(super) output: u32,
-    /// Whether `max_tokens` cut the answer.
-    pub(super) cut_short: bool,
-    /// The tool to call instead of answering in words.
-    pub(super) tool: Option<String>,
-    pub(super) include_usage: bool,
-    pub(super) usage: Usage,
+pub(super) struct Chunks {
+    plan: Plan,
+    /// What every event begins with.
+    head: String,
 }
 
-/// The numbered words, kept ready.
-#[derive(Debug, Default)]
-pub(super) struct Words {
-    text: String,
-    ends: Vec<usize>,
+impl Chunks {
+    /// The stream of `plan`.
+    pub(super) fn new(plan: Plan) -> Self {
+        let head = plan.event_head();
+        Self { plan, head }
+    }
 }
 
-impl Words {
-    /// Appends the first `count` words to `out`.
-    pub(super) fn append(&mut self, count: u32, out: &mut String) {
-        while self.ends.len() < count.min(READY_WORDS) as usize {
-            append_word(self.ends.len() as u32 + 1, &mut self.text);
-            self.ends.push(self.text.len());
-        }
-        let ready = (count as usize).min(self.ends.len());
-        if let Some(end) = ready.checked_sub(1).and_then(|last| self.ends.get(last)) {
-            out.push_str(&self.text[..*end]);
-        }
-        for number in ready as u32 + 1..=count {
-            append_word(number, out);
-        }
+impl Narration for Chunks {
+    fn opening(&mut self) -> Vec<Bytes> {
+        let filter = (self.plan.tongue == Tongue::Azure).then(|| azure::first_event().into());
+        let role = self.plan.role_event(&self.head);
+        filter.into_iter().chain(role).collect()
+    }
+
+    fn token(&mut self, number: u32) -> Bytes {
+        self.plan.token_event(&self.head, number)
+    }
+
+    fn closing(&mut self) -> Vec<Bytes> {
+        let finish = self.plan.finish_event(&self.head);
+        std::iter::once(finish)
+            .chain(self.plan.usage_event(&self.head))
+            .collect()
+    }
+
+    fn last(&mut self) -> Option<Bytes> {
+        Some(DONE)
+    }
+
+    fn garbled(&mut self) -> Bytes {
+        BAD_JSON
+    }
+
+    fn error(&mut self) -> Bytes {
+        ERROR
     }
 }
 
 impl Plan {
-    /// Output tokens of a tool call with so many tokens to spend: its words and the braces around them.
-    pub(super) fn tool_tokens(allowed: u32) -> u32 {
-        allowed.min(TOOL_WORDS) + 2
-    }
-
     /// The whole body, indented as OpenAI's is.
     pub(super) fn whole(&self, words: &mut Words) -> Bytes {
         let mut out = String::with_capacity(ENVELOPE_BYTES + 8 * self.output as usize);
         self.open(&mut out, "chat.completion", INDENT);
         out.push_str("\n  \"choices\": [\n    {\n      \"index\": 0,\n      ");
-        match (self.shape, &self.tool) {
-            (Shape::Text, _) => {
+        match (self.is_text(), &self.ask.tool) {
+            (true, _) => {
                 out.push_str("\"text\": \"");
-                words.append(self.output, &mut out);
+                self.append_text(words, &mut out);
                 out.push('"');
             }
-            (Shape::Chat, None) => {
+            (false, None) => {
                 out.push_str(
                     "\"message\": {\n        \"role\": \"assistant\",\n        \"content\": \"",
                 );
-                words.append(self.output, &mut out);
+                self.append_text(words, &mut out);
                 out.push_str(MESSAGE_TAIL);
             }
-            (Shape::Chat, Some(_)) => {
+            (false, Some(_)) => {
                 out.push_str(
                     "\"message\": {\n        \"role\": \"assistant\",\n        \"content\": null,\n        ",
                 );
-                let pieces = (1..=self.output).map(|piece| self.argument(piece));
-                self.tool_call(&mut out, &pieces.collect::<String>());
+                self.tool_call(&mut out, &self.text());
                 out.push_str(&MESSAGE_TAIL[1..]);
             }
         }
         let reason = self.finish_reason();
+        let filter = if self.tongue == Tongue::Azure {
+            format!(",\n      {}", azure::choice_filter())
+        } else {
+            String::new()
+        };
         let _ = write!(
             out,
-            ",\n      \"logprobs\": null,\n      \"finish_reason\": \"{reason}\"\n    }}\n  ],"
+            ",\n      \"logprobs\": null,\n      \"finish_reason\": \"{reason}\"{filter}\n    }}\n  ],"
         );
+        if self.tongue == Tongue::Azure {
+            let _ = write!(out, "\n  {},", azure::prompt_filter());
+        }
         if self.usage != Usage::Missing {
             out.push_str("\n  \"usage\": ");
             self.usage(&mut out, "\n    ");
@@ -153,11 +147,11 @@ impl Plan {
 
     /// The first event, with the role; a text completion has none.
     pub(super) fn role_event(&self, head: &str) -> Option<Bytes> {
-        if self.shape == Shape::Text {
+        if self.is_text() {
             return None;
         }
         let mut delta = String::from("{\"role\":\"assistant\",");
-        if self.tool.is_some() {
+        if self.ask.tool.is_some() {
             delta.push_str("\"content\":null,");
             self.tool_call(&mut delta, "");
         } else {
@@ -170,22 +164,18 @@ impl Plan {
     /// The event of output token `number`, from 1.
     pub(super) fn token_event(&self, head: &str, number: u32) -> Bytes {
         let mut delta = String::with_capacity(80);
-        if self.tool.is_some() {
+        if self.ask.tool.is_some() {
             delta.push_str("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"");
-            push_escaped(&mut delta, &self.argument(number));
+            delta.push_str(&self.escaped_piece(number));
             delta.push_str("\"}}]}");
         } else {
-            delta.push_str(if self.shape == Shape::Chat {
+            delta.push_str(if !self.is_text() {
                 "{\"content\":\""
             } else {
                 "\"text\":\""
             });
-            append_word(number, &mut delta);
-            delta.push_str(if self.shape == Shape::Chat {
-                "\"}"
-            } else {
-                "\""
-            });
+            self.append_piece(number, &mut delta);
+            delta.push_str(if !self.is_text() { "\"}" } else { "\"" });
         }
         self.event(head, &delta, "null")
     }
@@ -193,7 +183,7 @@ impl Plan {
     /// The event with the finish reason.
     pub(super) fn finish_event(&self, head: &str) -> Bytes {
         let reason = format!("\"{}\"", self.finish_reason());
-        let delta = if self.shape == Shape::Chat {
+        let delta = if !self.is_text() {
             "{}"
         } else {
             "\"text\":\"\""
@@ -203,7 +193,7 @@ impl Plan {
 
     /// The event with the usage, where it was asked for.
     pub(super) fn usage_event(&self, head: &str) -> Option<Bytes> {
-        if !self.include_usage || self.usage == Usage::Missing {
+        if !self.ask.include_usage || self.usage == Usage::Missing {
             return None;
         }
         let mut out = String::with_capacity(head.len() + 320);
@@ -214,18 +204,26 @@ impl Plan {
         Some(Bytes::from(out))
     }
 
+    fn is_text(&self) -> bool {
+        self.ask.endpoint == Endpoint::Text
+    }
+
     fn event(&self, head: &str, delta: &str, finish: &str) -> Bytes {
         let mut out = String::with_capacity(head.len() + delta.len() + 128);
         out.push_str(head);
         out.push_str("{\"index\":0,");
-        if self.shape == Shape::Chat {
+        if !self.is_text() {
             out.push_str("\"delta\":");
         }
         out.push_str(delta);
         out.push_str(",\"logprobs\":null,\"finish_reason\":");
         out.push_str(finish);
+        if self.tongue == Tongue::Azure {
+            out.push(',');
+            out.push_str(&azure::choice_filter());
+        }
         out.push_str("}],");
-        if self.include_usage {
+        if self.ask.include_usage {
             out.push_str("\"usage\":null,");
         }
         let _ = out.pop();
@@ -235,18 +233,17 @@ impl Plan {
 
     /// Opens the body or event: id, object, time and model, each after `gap`.
     fn open(&self, out: &mut String, chat_object: &str, gap: &str) {
-        let (prefix, object) = match self.shape {
-            Shape::Chat => ("chatcmpl-mock", chat_object),
-            Shape::Text => ("cmpl-mock", "text_completion"),
+        let (prefix, object) = if self.is_text() {
+            ("cmpl-mock", "text_completion")
+        } else {
+            ("chatcmpl-mock", chat_object)
         };
-        let Self {
-            id, created, model, ..
-        } = self;
+        let Self { id, created, .. } = self;
         let _ = write!(
             out,
             "{{{gap}\"id\":\"{prefix}{id:016x}\",{gap}\"object\":\"{object}\",{gap}\"created\":{created},{gap}\"model\":\""
         );
-        push_escaped(out, model);
+        push_escaped(out, &self.ask.model);
         out.push_str("\",");
     }
 
@@ -256,27 +253,14 @@ impl Plan {
             "\"tool_calls\":[{{\"index\":0,\"id\":\"call_mock{:016x}\",\"type\":\"function\",\"function\":{{\"name\":\"",
             self.id
         );
-        push_escaped(out, self.tool.as_deref().unwrap_or_default());
+        push_escaped(out, self.ask.tool.as_deref().unwrap_or_default());
         out.push_str("\",\"arguments\":\"");
         push_escaped(out, arguments);
         out.push_str("\"}}]");
     }
 
-    /// Piece `number` of a tool call's arguments, from 1: a brace, the words, a brace.
-    fn argument(&self, number: u32) -> String {
-        if number == 1 {
-            return "{\"query\":\"".to_owned();
-        }
-        if number >= self.output {
-            return "\"}".to_owned();
-        }
-        let mut word = String::new();
-        append_word(number - 1, &mut word);
-        word
-    }
-
     fn finish_reason(&self) -> &'static str {
-        match (&self.tool, self.cut_short) {
+        match (&self.ask.tool, self.cut_short) {
             (Some(_), _) => "tool_calls",
             (None, true) => "length",
             (None, false) => "stop",
@@ -285,11 +269,7 @@ impl Plan {
 
     /// Writes the usage, each count after `gap`.
     fn usage(&self, out: &mut String, gap: &str) {
-        let (input, output) = match self.usage {
-            Usage::Honest | Usage::Missing => (i64::from(self.input), i64::from(self.output)),
-            Usage::Negative => (-i64::from(self.input) - 1, -i64::from(self.output)),
-            Usage::Huge => (HUGE_USAGE, HUGE_USAGE),
-        };
+        let (input, output) = self.counts().unwrap_or_default();
         let total = input + output;
         let _ = write!(
             out,
@@ -315,45 +295,27 @@ pub(super) fn model_json(model: &str, created: u64) -> serde_json::Value {
     serde_json::json!({"id": model, "object": "model", "created": created, "owned_by": "mock"})
 }
 
-/// Appends word `number`, with a space before all but the first.
-fn append_word(number: u32, out: &mut String) {
-    out.push_str(if number == 1 { "w" } else { " w" });
-    let _ = write!(out, "{number}");
-}
-
-/// Appends `text` escaped for the inside of a JSON string.
-fn push_escaped(out: &mut String, text: &str) {
-    if text
-        .bytes()
-        .all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')
-    {
-        out.push_str(text);
-        return;
-    }
-    let quoted = serde_json::Value::from(text).to_string();
-    out.push_str(&quoted[1..quoted.len() - 1]);
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use serde_json::{Value, json};
 
+    use super::super::ask::Ask;
     use super::*;
 
     fn plan() -> Plan {
         Plan {
-            shape: Shape::Chat,
+            ask: Ask {
+                model: "m\"1".to_owned(),
+                input_tokens: 7,
+                include_usage: true,
+                ..Ask::default()
+            },
             id: 1,
             created: 1_700_000_000,
-            model: "m\"1".to_owned(),
-            input: 7,
             output: 50,
-            cut_short: false,
-            tool: None,
-            include_usage: true,
-            usage: Usage::Honest,
+            ..Plan::default()
         }
     }
 
@@ -411,11 +373,11 @@ mod tests {
 
     #[test]
     fn a_tool_call_streams_the_arguments_of_the_whole() {
-        let plan = Plan {
-            tool: Some("find".to_owned()),
+        let mut plan = Plan {
             output: Plan::tool_tokens(3),
             ..plan()
         };
+        plan.ask.tool = Some("find".to_owned());
         let body: Value = serde_json::from_slice(&plan.whole(&mut Words::default())).unwrap();
         let whole = body["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]
             .as_str()
@@ -444,12 +406,12 @@ mod tests {
 
     #[test]
     fn text_completions_have_their_own_shape() {
-        let plan = Plan {
-            shape: Shape::Text,
+        let mut plan = Plan {
             output: 3,
             cut_short: true,
             ..plan()
         };
+        plan.ask.endpoint = Endpoint::Text;
         let body: Value = serde_json::from_slice(&plan.whole(&mut Words::default())).unwrap();
         assert_eq!(
             (body["object"].as_str(), body["choices"][0]["text"].as_str()),
@@ -462,13 +424,5 @@ mod tests {
             " w2"
         );
         assert!(plan.role_event(&head).is_none());
-    }
-
-    #[test]
-    fn ready_and_written_out_words_agree() {
-        let (mut ready, mut fresh) = (String::new(), String::new());
-        Words::default().append(READY_WORDS + 3, &mut ready);
-        (1..=READY_WORDS + 3).for_each(|number| append_word(number, &mut fresh));
-        assert_eq!(ready, fresh);
     }
 }

@@ -11,7 +11,9 @@ use scoring::time::Span;
 use super::answer::Answer;
 use super::catalogue::{Fault, Kind};
 use super::dates;
+use super::tongue::{Tongue, Voice};
 use super::vendors::RETRY_AFTER_MS;
+use super::wording;
 use crate::clock;
 
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -23,7 +25,8 @@ const HTML_BODY: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r
 /// A `Retry-After` of some three thousand years, in seconds.
 const ABSURD_S: &str = "99999999999";
 
-/// An error body in OpenAI's shape: status, `type`, `code` and message.
+/// An error, as OpenAI tells it: status, `type`, `code` and message; [`wording`] says it as others do.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) kind: &'static str,
@@ -31,6 +34,10 @@ pub(super) struct Reply {
     pub(super) code: &'static str,
     pub(super) param: &'static str,
     pub(super) message: String,
+    /// The model or other thing that it is about.
+    pub(super) about: String,
+    /// When to come back, in seconds, as the body may tell it.
+    pub(super) delay: Option<String>,
 }
 
 impl Reply {
@@ -47,25 +54,19 @@ impl Reply {
             code,
             param: "",
             message: message.into(),
+            about: String::new(),
+            delay: None,
         }
     }
 
-    /// The response.
-    pub(super) fn response(self) -> Response<Answer> {
-        let or_null = |text: &str| {
-            if text.is_empty() {
-                serde_json::Value::Null
-            } else {
-                text.into()
-            }
-        };
-        let body = serde_json::json!({"error": {
-            "message": self.message,
-            "type": self.kind,
-            "param": or_null(self.param),
-            "code": or_null(self.code),
-        }});
-        response(self.status, JSON, body.to_string())
+    /// The refusal of a request that breaks a rule.
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(400, "invalid_request_error", "", message)
+    }
+
+    /// The response in the vendor's words.
+    pub(super) fn response(self, voice: Voice) -> Response<Answer> {
+        wording::response(&self, voice)
     }
 
     /// The refusal of a model that is not served.
@@ -74,7 +75,19 @@ impl Reply {
             format!("The model `{model}` does not exist or you do not have access to it.");
         Self {
             param: "model",
+            about: model.to_owned(),
             ..Self::new(404, "invalid_request_error", "model_not_found", message)
+        }
+    }
+
+    /// The refusal to continue a message.
+    pub(super) fn no_prefill() -> Self {
+        Self {
+            param: "messages",
+            ..Self::invalid(
+                "This model does not support assistant message prefill. \
+                 The conversation must end with a user message.",
+            )
         }
     }
 
@@ -90,17 +103,17 @@ impl Reply {
 }
 
 /// The response of a fault that refuses outright; nothing if `fault` is of another sort.
-pub(super) fn refuse(fault: Fault, model: &str) -> Option<Response<Answer>> {
+pub(super) fn refuse(fault: Fault, model: &str, voice: Voice) -> Option<Response<Answer>> {
     let reply = match fault.kind {
         Kind::Limited
         | Kind::LimitedSeconds
         | Kind::LimitedDate
         | Kind::LimitedMillis
         | Kind::LimitedAbsurd
-        | Kind::LimitedNegative => return Some(limited(fault)),
+        | Kind::LimitedNegative => return Some(limited(fault, voice)),
         Kind::BadGateway => return Some(response(502, HTML, HTML_BODY)),
         Kind::Html => return Some(response(200, HTML, HTML_BODY)),
-        Kind::Overloaded => return Some(response(529, JSON, overloaded())),
+        Kind::Overloaded => Reply::new(529, "overloaded_error", "", "Overloaded"),
         Kind::Quota => Reply::new(
             429,
             "insufficient_quota",
@@ -121,7 +134,8 @@ pub(super) fn refuse(fault: Fault, model: &str) -> Option<Response<Answer>> {
             "You have no access to this resource.",
         ),
         Kind::NoModel => Reply::no_model(model),
-        Kind::ContextLength | Kind::ContentPolicy | Kind::NoPrefill => bad_request(fault.kind),
+        Kind::ContextLength | Kind::ContentPolicy => bad_request(fault.kind),
+        Kind::NoPrefill => Reply::no_prefill(),
         Kind::Internal => Reply::new(
             500,
             "server_error",
@@ -137,7 +151,7 @@ pub(super) fn refuse(fault: Fault, model: &str) -> Option<Response<Answer>> {
         Kind::GatewayTimeout => Reply::new(504, "server_error", "", "The request timed out."),
         _ => return None,
     };
-    Some(reply.response())
+    Some(reply.response(voice))
 }
 
 /// The refusals that are the request's own fault.
@@ -149,16 +163,10 @@ fn bad_request(kind: Kind) -> Reply {
             "This model's maximum context length is 8192 tokens. However, your messages resulted in more \
              tokens. Please reduce the length of the messages.",
         ),
-        Kind::ContentPolicy => (
+        _ => (
             "content_policy_violation",
             "",
             "Your request was rejected as a result of our safety system.",
-        ),
-        _ => (
-            "",
-            "messages",
-            "This model does not support assistant message prefill. \
-             The conversation must end with a user message.",
         ),
     };
     Reply {
@@ -177,14 +185,13 @@ pub(super) fn response(status: u16, kind: HeaderValue, body: impl Into<Bytes>) -
 }
 
 /// A 429 whose hint takes one of the forms that providers use, or should not.
-fn limited(fault: Fault) -> Response<Answer> {
+fn limited(fault: Fault, voice: Voice) -> Response<Answer> {
     let reply = Reply::new(
         429,
         "requests",
         "rate_limit_exceeded",
         "Rate limit reached for requests.",
     );
-    let mut response = reply.response();
     let number = u64::from(fault.number);
     let (name, value): (HeaderName, String) = match fault.kind {
         Kind::LimitedSeconds => (RETRY_AFTER, number.to_string()),
@@ -195,15 +202,23 @@ fn limited(fault: Fault) -> Response<Answer> {
         Kind::LimitedMillis => (RETRY_AFTER_MS, number.to_string()),
         Kind::LimitedAbsurd => (RETRY_AFTER, ABSURD_S.to_owned()),
         Kind::LimitedNegative => (RETRY_AFTER, "-30".to_owned()),
-        _ => return response,
+        _ => return reply.response(voice),
     };
+    if voice.tongue == Tongue::Gemini {
+        let seconds = match fault.kind {
+            Kind::LimitedMillis => format!("{}.{:03}", number / 1_000, number % 1_000),
+            Kind::LimitedDate => number.to_string(),
+            _ => value,
+        };
+        let reply = Reply {
+            delay: Some(seconds),
+            ..reply
+        };
+        return reply.response(voice);
+    }
+    let mut response = reply.response(voice);
     if let Ok(value) = HeaderValue::from_str(&value) {
         response.headers_mut().insert(name, value);
     }
     response
-}
-
-/// Anthropic's body when capacity is short.
-fn overloaded() -> String {
-    serde_json::json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}).to_string()
 }

@@ -69,6 +69,8 @@ pub struct ProviderScript {
     pub answer: AnswerLength,
     /// Length of an embedding where the request does not say; 1 to 65,536, default 1,536.
     pub dimensions: u32,
+    /// What a last message by the assistant means: `"own"`, `"continue"`, `"ignore"` or `"refuse"`; default `"own"`.
+    pub prefill: Prefill,
     /// Rate limits of each key, and the dialect they are told in; default none.
     pub limits: LimitScript,
     /// Faults by time since the start; of several that hold at once, the first that strikes wins.
@@ -109,11 +111,27 @@ pub struct DrawnLength {
     pub sigma: f64,
 }
 
+/// What a last message by the assistant means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "MockPrefill")]
+pub enum Prefill {
+    /// What it means to the vendor whose endpoint is asked: Anthropic and Bedrock continue it, others do not.
+    #[default]
+    Own,
+    /// The answer goes on from the last word *wN* of it.
+    Continue,
+    /// The answer begins anew.
+    Ignore,
+    /// The request is refused with 400.
+    Refuse,
+}
+
 /// In whose words limits are told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Vendor {
-    /// `x-ratelimit-*` with Go durations, `retry-after` and `retry-after-ms`.
+    /// `x-ratelimit-*` with Go durations, `retry-after` and `retry-after-ms`; at another vendor's endpoint, that vendor's own.
     #[default]
     OpenAi,
     /// `anthropic-ratelimit-*` with RFC 3339 resets.
@@ -137,7 +155,7 @@ pub enum Vendor {
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "MockLimits")]
 pub struct LimitScript {
-    /// In whose words limits are told; default `"open-ai"`.
+    /// In whose words limits are told; default `"open-ai"`, which at another vendor's endpoint means that vendor's own.
     pub dialect: Vendor,
     /// Requests per minute; default none.
     pub rpm: Option<u32>,
@@ -329,6 +347,7 @@ impl Default for ProviderScript {
             slowdown: None,
             answer: AnswerLength::Fixed(ANSWER_TOKENS),
             dimensions: DIMENSIONS,
+            prefill: Prefill::default(),
             limits: LimitScript::default(),
             faults: Vec::new(),
         }

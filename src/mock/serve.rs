@@ -1,4 +1,4 @@
-//! One request's way out: fault → model → limits → answer, in its time.
+//! One request's way out: fault → model → rules → limits → answer, in its time.
 //!
 //! Faults that refuse come before limits, since a provider that is down charges nobody.
 //!
@@ -8,35 +8,37 @@
 
 use std::rc::Rc;
 
-use bytes::Bytes;
 use hyper::Response;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use scoring::time::{Span, Time};
 use tokio::time::{sleep, sleep_until};
 
 use super::answer::{Answer, Broken, Link, Source};
-use super::ask::{Ask, Endpoint};
+use super::ask::Ask;
 use super::catalogue::Kind;
-use super::embedding;
 use super::faults::{Strike, is_fault_model};
-use super::ledger::End;
-use super::limits::{Charge, Standings};
-use super::openai::{Plan, Shape, Usage};
+use super::ledger::{End, Received};
+use super::limits::{Charge, Refusal, Standings};
+use super::narration::{self, Whole};
+use super::plan::{Plan, Usage};
 use super::refusals::{self, JSON, Reply};
+use super::responses;
+use super::rules;
+use super::script::Vendor;
 use super::state::Witness;
 use super::stream::{Events, Twist, bent_whole};
+use super::tongue::{Tongue, Voice};
 use super::vendors;
 use super::world::{Load, Pace, answer_length};
 use crate::clock;
 
-const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROCESSING_MS: HeaderName = HeaderName::from_static("openai-processing-ms");
 
 /// A request for an answer, on its way.
 pub(super) struct Call<'a> {
-    pub(super) ask: Ask,
+    pub(super) request: &'a Received,
+    pub(super) voice: Voice,
     pub(super) key: &'a str,
     pub(super) link: Rc<Link>,
     /// When it had been read.
@@ -54,7 +56,11 @@ struct Course {
 }
 
 /// Lets the fault have its way where it ends the request outright, and serves the request otherwise.
-pub(super) async fn serve(witness: Witness, call: Call<'_>) -> Result<Response<Answer>, Broken> {
+pub(super) async fn serve(
+    witness: Witness,
+    ask: Ask,
+    call: Call<'_>,
+) -> Result<Response<Answer>, Broken> {
     if let Some(Strike { fault, delay }) = call.strike {
         witness.struck(fault);
         if !delay.is_zero() {
@@ -72,36 +78,47 @@ pub(super) async fn serve(witness: Witness, call: Call<'_>) -> Result<Response<A
                 return Err(Broken::ByFault);
             }
             _ => {
-                if let Some(response) = refusals::refuse(fault, &call.ask.model) {
-                    return Ok(refused(witness, response));
+                if let Some(response) = refusals::refuse(fault, &ask.model, call.voice) {
+                    return Ok(refused(witness, call.voice, response));
                 }
             }
         }
     }
-    let models = &witness.provider().script.models;
-    if !models.is_empty() && !models.contains(&call.ask.model) && !is_fault_model(&call.ask.model) {
-        return Ok(refused(
-            witness,
-            Reply::no_model(&call.ask.model).response(),
-        ));
+    if let Some(reply) = objection(&witness, &ask, &call) {
+        return Ok(refused(witness, call.voice, reply.response(call.voice)));
     }
-    charge(witness, call).await
+    charge(witness, ask, call).await
+}
+
+/// What the provider has against a request, if anything.
+fn objection(witness: &Witness, ask: &Ask, call: &Call<'_>) -> Option<Reply> {
+    let provider = witness.provider();
+    let models = &provider.script.models;
+    let serves = models.is_empty() || models.contains(&ask.model) || is_fault_model(&ask.model);
+    if !serves && ask.endpoint.takes_model(&ask.model) {
+        return Some(Reply::no_model(&ask.model));
+    }
+    rules::objection(provider, ask, call.request, call.voice.tongue)
 }
 
 /// Charges the limits and answers.
-async fn charge(mut witness: Witness, call: Call<'_>) -> Result<Response<Answer>, Broken> {
+async fn charge(
+    mut witness: Witness,
+    ask: Ask,
+    call: Call<'_>,
+) -> Result<Response<Answer>, Broken> {
     let state = Rc::clone(&witness.state);
     let provider = &state.providers[witness.provider];
-    let plan = plan(&witness, &call);
-    let standings = match admit(&mut witness, &call, plan.output) {
+    let plan = plan(&witness, ask, &call);
+    let standings = match admit(&mut witness, &call, &plan) {
         Ok(standings) => standings,
-        Err(response) => return Ok(refused(witness, *response)),
+        Err(response) => return Ok(refused(witness, call.voice, *response)),
     };
     let load = Load {
         in_flight: provider.in_flight.get(),
         factor: call.factor,
     };
-    let input = call.ask.input_tokens;
+    let input = plan.ask.input_tokens;
     let pace = Pace::draw(
         &provider.script,
         input,
@@ -114,39 +131,42 @@ async fn charge(mut witness: Witness, call: Call<'_>) -> Result<Response<Answer>
     if call.strike.is_some_and(|it| it.fault.kind == Kind::Deaf) {
         work_on(&witness, pace.whole(plan.output), plan.output);
     }
+    let ready = call.now.plus(pace.whole(plan.output));
+    responses::remember(provider, &plan, call.request, ready);
     let course = Course { plan, pace, twist };
-    let (seq, now) = (witness.seq, call.now);
-    let mut response = if call.ask.stream {
+    let (voice, now) = (call.voice, call.now);
+    let mut response = if course.plan.ask.stream {
         stream(witness, call, course).await
     } else {
         whole(witness, call, course).await
     };
-    finish_head(response.headers_mut(), seq, now);
+    finish_head(response.headers_mut(), voice, now);
     if let Some(standings) = standings {
-        let dialect = provider.script.limits.dialect;
-        vendors::tell(dialect, &standings, clock::unix(), response.headers_mut());
+        let vendor = voice.tongue.vendor(provider.script.limits.dialect);
+        vendors::tell(vendor, &standings, clock::unix(), response.headers_mut());
     }
     Ok(response)
 }
 
-/// Charges the key's limits for an answer of `output` tokens: the limits as they stand then, or the refusal.
+/// Charges the key's limits for an answer: the limits as they stand then, or the refusal.
 fn admit(
     witness: &mut Witness,
     call: &Call<'_>,
-    output: u32,
+    plan: &Plan,
 ) -> Result<Option<Standings>, Box<Response<Answer>>> {
     let limits = &witness.provider().script.limits;
-    let (dialect, settle) = (limits.dialect, limits.settle);
-    let reserved = match call.ask.endpoint {
-        Endpoint::Embedding => 0,
-        _ => call
-            .ask
+    let vendor = call.voice.tongue.vendor(limits.dialect);
+    let settle = limits.settle;
+    let reserved = if plan.ask.endpoint.speaks() {
+        plan.ask
             .max_tokens
             .or(limits.unset_max_tokens)
-            .unwrap_or(output),
+            .unwrap_or(plan.output)
+    } else {
+        0
     };
     let charge = Charge {
-        input: call.ask.input_tokens,
+        input: plan.ask.input_tokens,
         output: reserved,
     };
     match witness.provider().admit(call.key, charge, call.now) {
@@ -158,13 +178,22 @@ fn admit(
             Ok(Some(standings))
         }
         Some((Err(refusal), standings)) => {
-            let body = vendors::refusal_body(dialect, &refusal, &call.ask.model);
-            let mut response = refusals::response(429, JSON, body);
-            vendors::tell(dialect, &standings, clock::unix(), response.headers_mut());
-            vendors::tell_wait(dialect, refusal.wait, response.headers_mut());
+            let mut response = over_limit(call.voice, &refusal, plan, vendor);
+            vendors::tell(vendor, &standings, clock::unix(), response.headers_mut());
+            vendors::tell_wait(vendor, refusal.wait, response.headers_mut());
             Err(Box::new(response))
         }
     }
+}
+
+/// The refusal of a request that is above a limit, in the vendor's words or at least in the endpoint's.
+fn over_limit(voice: Voice, refusal: &Refusal, plan: &Plan, vendor: Vendor) -> Response<Answer> {
+    if voice.tongue.is_of(vendor) {
+        let body = vendors::refusal_body(vendor, refusal, &plan.ask.model);
+        return refusals::response(429, JSON, body);
+    }
+    let message = "Too Many Requests";
+    Reply::new(429, "rate_limit_error", "rate_limit_exceeded", message).response(voice)
 }
 
 /// Streams an answer; headers go out when the first token is due, or at once where the twist says so.
@@ -179,9 +208,12 @@ async fn stream(witness: Witness, call: Call<'_>, course: Course) -> Response<An
     } else {
         End::Completed
     };
-    let events = Source::Events(Box::new(Events::new(plan, pace.between, twist)));
+    let output = narration::tokens(&plan);
+    let (kind, narration) = narration::stream(plan);
+    let events = Events::new(narration, output, pace.between, twist);
+    let events = Source::Events(Box::new(events));
     let mut response = Response::new(Answer::paced(events, None, call.link, (witness, end)));
-    response.headers_mut().insert(CONTENT_TYPE, EVENT_STREAM);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
     response.headers_mut().insert(CACHE_CONTROL, NO_CACHE);
     response
 }
@@ -189,18 +221,16 @@ async fn stream(witness: Witness, call: Call<'_>, course: Course) -> Response<An
 /// Answers at once, when the whole answer is due.
 async fn whole(mut witness: Witness, call: Call<'_>, course: Course) -> Response<Answer> {
     let Course { plan, pace, twist } = course;
-    let due = pace.whole(plan.output);
+    let due = if responses::is_background(&plan) {
+        Span::ZERO
+    } else {
+        pace.whole(plan.output)
+    };
     if due > Span::ZERO && !twist.headers_first() {
         sleep_until(clock::instant_at(call.now.plus(due))).await;
     }
     witness.status(200);
-    let body = match &call.ask.embedding {
-        Some(inputs) => {
-            let dimensions = witness.provider().script.dimensions;
-            Bytes::from(embedding::body(inputs, &plan.model, plan.input, dimensions))
-        }
-        None => plan.whole(&mut witness.state.words.borrow_mut()),
-    };
+    let Whole { kind, body } = narration::whole(&plan, &witness.state, witness.provider());
     let intact = !twist.spoils_whole();
     if intact {
         witness.sent(plan.output);
@@ -209,7 +239,7 @@ async fn whole(mut witness: Witness, call: Call<'_>, course: Course) -> Response
         witness.end(End::Completed);
         Answer::whole(body)
     } else {
-        let (steps, length) = bent_whole(body, twist);
+        let (steps, length) = bent_whole(body, narration::whole_error(&plan), twist);
         let end = if intact { End::Completed } else { End::Faulted };
         Answer::paced(
             Source::Steps(steps.into()),
@@ -219,17 +249,23 @@ async fn whole(mut witness: Witness, call: Call<'_>, course: Course) -> Response
         )
     };
     let mut response = Response::new(body);
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
     response
 }
 
 /// Lays out the answer to a call.
-fn plan(witness: &Witness, call: &Call<'_>) -> Plan {
-    let ask = &call.ask;
+fn plan(witness: &Witness, ask: Ask, call: &Call<'_>) -> Plan {
     let provider = witness.provider();
-    let drawn = match ask.endpoint {
-        Endpoint::Embedding => 0,
-        _ => answer_length(provider.script.answer, &mut provider.rng.borrow_mut()),
+    let after = ask
+        .prefill
+        .filter(|_| rules::continues(provider.script.prefill, call.voice.tongue));
+    let drawn = if ask.endpoint.speaks() {
+        let length = answer_length(provider.script.answer, &mut provider.rng.borrow_mut());
+        length
+            .saturating_sub(after.map_or(0, |prefix| prefix.last))
+            .max(1)
+    } else {
+        0
     };
     let allowed = ask.max_tokens.unwrap_or(u32::MAX).max(1);
     let output = if ask.tool.is_some() {
@@ -239,25 +275,20 @@ fn plan(witness: &Witness, call: &Call<'_>) -> Plan {
     };
     let fault = call.strike.map(|it| it.fault.kind);
     Plan {
-        shape: if ask.endpoint == Endpoint::Text {
-            Shape::Text
-        } else {
-            Shape::Chat
-        },
+        tongue: call.voice.tongue,
+        provider: Rc::clone(&provider.name),
         id: witness.seq,
         created: clock::unix().as_secs(),
-        model: ask.model.clone(),
-        input: ask.input_tokens,
         output,
         cut_short: drawn > allowed,
-        tool: ask.tool.clone(),
-        include_usage: ask.include_usage,
+        after: after.filter(|_| ask.tool.is_none()),
         usage: match fault {
             Some(Kind::NoUsage) => Usage::Missing,
             Some(Kind::NegativeUsage) => Usage::Negative,
             Some(Kind::HugeUsage) => Usage::Huge,
             _ => Usage::Honest,
         },
+        ask,
     }
 }
 
@@ -277,12 +308,14 @@ fn work_on(witness: &Witness, due: Span, output: u32) {
 }
 
 /// Ends an attempt with an error response.
-pub(super) fn refused(witness: Witness, mut response: Response<Answer>) -> Response<Answer> {
+pub(super) fn refused(
+    witness: Witness,
+    voice: Voice,
+    mut response: Response<Answer>,
+) -> Response<Answer> {
     let status = response.status();
     witness.status(status.as_u16());
-    if let Ok(id) = HeaderValue::from_str(&format!("req_mock{:016x}", witness.seq)) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
+    tell_id(response.headers_mut(), voice);
     witness.end(if status.is_success() {
         End::Faulted
     } else {
@@ -292,10 +325,18 @@ pub(super) fn refused(witness: Witness, mut response: Response<Answer>) -> Respo
 }
 
 /// Writes the headers that every answer has.
-fn finish_head(headers: &mut HeaderMap, seq: u64, began: Time) {
-    if let Ok(id) = HeaderValue::from_str(&format!("req_mock{seq:016x}")) {
-        headers.insert(REQUEST_ID, id);
+fn finish_head(headers: &mut HeaderMap, voice: Voice, began: Time) {
+    tell_id(headers, voice);
+    if voice.tongue == Tongue::OpenAi {
+        let millis = clock::now().since(began).as_micros() / 1_000;
+        headers.insert(PROCESSING_MS, HeaderValue::from(millis));
     }
-    let millis = clock::now().since(began).as_micros() / 1_000;
-    headers.insert(PROCESSING_MS, HeaderValue::from(millis));
+}
+
+fn tell_id(headers: &mut HeaderMap, voice: Voice) {
+    if let Some(name) = voice.tongue.id_header()
+        && let Ok(id) = HeaderValue::from_str(&voice.request_id())
+    {
+        headers.insert(name, id);
+    }
 }

@@ -17,10 +17,12 @@ use scoring::time::{Span, Time};
 use super::catalogue::{Fault, Kind};
 use super::error::MockError;
 use super::faults::Faults;
+use super::images::Jobs;
 use super::ledger::{Attempt, End, Ledger};
 use super::limits::{Charge, Quota, Refusal, Standings};
-use super::openai::Words;
+use super::plan::Words;
 use super::script::{ProviderScript, Script};
+use super::shelf::Shelf;
 use crate::clock;
 
 /// Keys whose limits are kept apart per provider; any further keys share one.
@@ -34,6 +36,8 @@ pub(super) struct State {
     pub(super) providers: Vec<Provider>,
     pub(super) ledger: RefCell<Ledger>,
     pub(super) words: RefCell<Words>,
+    /// Images under way and done.
+    pub(super) jobs: RefCell<Jobs>,
 }
 
 /// One stand-in provider as it stands.
@@ -44,6 +48,8 @@ pub(super) struct Provider {
     pub(super) faults: RefCell<Faults>,
     pub(super) rng: RefCell<SmallRng>,
     pub(super) in_flight: Cell<u32>,
+    /// What it remembers under an id.
+    pub(super) shelf: RefCell<Shelf>,
     quotas: RefCell<HashMap<Box<str>, Quota>>,
 }
 
@@ -77,6 +83,7 @@ impl State {
                 faults: RefCell::default(),
                 rng: RefCell::new(SmallRng::seed_from_u64(seed.wrapping_add(index << 32))),
                 in_flight: Cell::new(0),
+                shelf: RefCell::default(),
                 quotas: RefCell::default(),
             });
         Ok(Self {
@@ -84,6 +91,7 @@ impl State {
             providers: providers.collect(),
             ledger: RefCell::default(),
             words: RefCell::default(),
+            jobs: RefCell::default(),
         })
     }
 

@@ -3,14 +3,16 @@
 //! Nothing here waits or sends: [`Events`] says what comes next and how long before, and the body acts on it.
 //!
 //! # Invariants
-//! - Untwisted, a stream is role, tokens, finish reason, usage if asked for, `[DONE]`, end.
+//! - Untwisted, a stream is its opening, tokens, closing, the sign that it is over, end.
 //! - After [`Act::End`], [`Act::Reset`] or [`Act::Close`] nothing follows.
+
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use scoring::time::Span;
 
 use super::catalogue::{Fault, Kind};
-use super::openai::Plan;
+use super::narration::Narration;
 
 /// Pause before a connection is broken, so that what was sent before is on the wire.
 const SETTLE: Span = Span::from_millis(5);
@@ -23,16 +25,6 @@ pub(super) const DRIP: Span = Span::from_secs(1);
 
 /// How long a transfer that never ends is held: a day, longer than any client waits.
 pub(super) const FOREVER: Span = Span::from_secs(86_400);
-
-const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
-const PING: Bytes = Bytes::from_static(b": ping\n\n");
-const BAD_JSON: Bytes = Bytes::from_static(
-    b"data: {\"id\":\"chatcmpl-mock\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"del\n\n",
-);
-const ERROR: Bytes = Bytes::from_static(
-    b"data: {\"error\":{\"message\":\"The server had an error while processing your request.\",\
-      \"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n",
-);
 
 /// What a body does next.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,21 +72,23 @@ pub(super) enum Twist {
 /// Where a stream stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cursor {
-    Role,
+    Opening,
     Tokens,
-    Usage,
-    Done,
+    Closing,
     Over,
 }
 
 /// The stream of one answer.
 #[derive(Debug)]
 pub(super) struct Events {
-    plan: Plan,
-    head: String,
+    narration: Box<dyn Narration>,
+    /// Output tokens of the answer.
+    output: u32,
     between: Span,
     twist: Twist,
     cursor: Cursor,
+    /// Events that are ready and not sent.
+    queue: VecDeque<Bytes>,
     /// Events so far.
     events: u32,
     /// Tokens so far.
@@ -170,15 +164,20 @@ impl Step {
 }
 
 impl Events {
-    /// The stream of `plan`, `between` apart.
-    pub(super) fn new(plan: Plan, between: Span, twist: Twist) -> Self {
-        let head = plan.event_head();
+    /// The stream of `output` tokens, `between` apart.
+    pub(super) fn new(
+        narration: Box<dyn Narration>,
+        output: u32,
+        between: Span,
+        twist: Twist,
+    ) -> Self {
         Self {
-            plan,
-            head,
+            narration,
+            output,
             between,
             twist,
-            cursor: Cursor::Role,
+            cursor: Cursor::Opening,
+            queue: VecDeque::new(),
             events: 0,
             tokens: 0,
             twisted: false,
@@ -194,7 +193,7 @@ impl Events {
         if matches!(step.act, Act::Send(_)) {
             self.events += 1;
             if self.twist == Twist::LostJson(self.events) {
-                step.act = Act::Send(BAD_JSON);
+                step.act = Act::Send(self.narration.garbled());
             }
         }
         step
@@ -203,7 +202,9 @@ impl Events {
     /// What the twist puts before the next event, if anything.
     fn twisted(&mut self) -> Option<Step> {
         let at = |after: u32| {
-            self.cursor == Cursor::Tokens && self.tokens >= after.min(self.plan.output)
+            self.cursor == Cursor::Tokens
+                && self.queue.is_empty()
+                && self.tokens >= after.min(self.output)
         };
         match self.twist {
             Twist::CutReset(after) if at(after) => Some(self.over(Act::Reset)),
@@ -211,14 +212,14 @@ impl Events {
             Twist::CutClean(after) if at(after) => Some(self.over(Act::End)),
             Twist::ErrorEvent(after) if at(after) => {
                 self.cursor = Cursor::Over;
-                Some(Step::send(self.between, ERROR))
+                Some(Step::send(self.between, self.narration.error()))
             }
             Twist::BadJson(nth) if !self.twisted && self.events + 1 == nth => {
                 self.twisted = true;
                 self.events += 1;
-                Some(Step::send(self.between, BAD_JSON))
+                Some(Step::send(self.between, self.narration.garbled()))
             }
-            Twist::Pings => Some(Step::send(DRIP, PING)),
+            Twist::Pings => Some(Step::send(DRIP, self.narration.ping())),
             _ => None,
         }
     }
@@ -230,29 +231,29 @@ impl Events {
 
     /// The next event as if nothing were wrong with it.
     fn straight(&mut self) -> Step {
+        if let Some(event) = self.queue.pop_front() {
+            let wait = if self.events == 0 {
+                self.late()
+            } else {
+                Span::ZERO
+            };
+            return Step::send(wait, event);
+        }
         match self.cursor {
-            Cursor::Role => {
+            Cursor::Opening => {
                 self.cursor = Cursor::Tokens;
-                match self.plan.role_event(&self.head) {
-                    Some(event) => Step::send(self.late(), event),
-                    None => self.token(),
-                }
+                self.queue = self.narration.opening().into();
+                self.straight()
             }
-            Cursor::Tokens if self.tokens < self.plan.output || self.twist == Twist::Drip => {
+            Cursor::Tokens if self.tokens < self.output || self.twist == Twist::Drip => {
                 self.token()
             }
             Cursor::Tokens => {
-                self.cursor = Cursor::Usage;
-                Step::send(Span::ZERO, self.plan.finish_event(&self.head))
+                self.cursor = Cursor::Closing;
+                self.queue = self.narration.closing().into();
+                self.straight()
             }
-            Cursor::Usage => {
-                self.cursor = Cursor::Done;
-                match self.plan.usage_event(&self.head) {
-                    Some(event) => Step::send(Span::ZERO, event),
-                    None => self.done(),
-                }
-            }
-            Cursor::Done => self.done(),
+            Cursor::Closing => self.done(),
             Cursor::Over => Step::end(Span::ZERO, Act::End),
         }
     }
@@ -269,7 +270,7 @@ impl Events {
             _ => self.between,
         };
         self.tokens += 1;
-        let event = self.plan.token_event(&self.head, self.tokens);
+        let event = self.narration.token(self.tokens);
         Step {
             wait,
             act: Act::Send(event),
@@ -282,7 +283,10 @@ impl Events {
         match self.twist {
             Twist::NoDone => Step::end(Span::ZERO, Act::End),
             Twist::NoDoneOpen => Step::end(FOREVER, Act::End),
-            _ => Step::send(Span::ZERO, DONE),
+            _ => match self.narration.last() {
+                Some(event) => Step::send(Span::ZERO, event),
+                None => Step::end(Span::ZERO, Act::End),
+            },
         }
     }
 
@@ -296,7 +300,9 @@ impl Events {
 }
 
 /// The steps of a whole answer that goes wrong on its way; the second value is its length, where one is told.
-pub(super) fn bent_whole(body: Bytes, twist: Twist) -> (Vec<Step>, Option<u64>) {
+///
+/// `error` is what an error among events becomes: the whole body.
+pub(super) fn bent_whole(body: Bytes, error: Bytes, twist: Twist) -> (Vec<Step>, Option<u64>) {
     let length = Some(body.len() as u64);
     let half = body.slice(..body.len() / 2);
     let rest = body.slice(body.len() / 2..);
@@ -316,7 +322,6 @@ pub(super) fn bent_whole(body: Bytes, twist: Twist) -> (Vec<Step>, Option<u64>) 
             None,
         ),
         Twist::ErrorEvent(_) => {
-            let error = ERROR.slice("data: ".len()..ERROR.len() - 2);
             let length = Some(error.len() as u64);
             (vec![Step::send(Span::ZERO, error), end], length)
         }
@@ -332,25 +337,24 @@ pub(super) fn bent_whole(body: Bytes, twist: Twist) -> (Vec<Step>, Option<u64>) 
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use super::super::openai::{Shape, Usage};
+    use super::super::ask::Ask;
+    use super::super::narration::COMMENT;
+    use super::super::openai::Chunks;
+    use super::super::plan::Plan;
     use super::*;
 
     const BETWEEN: Span = Span::from_millis(15);
 
     fn events(twist: Twist) -> Vec<Step> {
         let plan = Plan {
-            shape: Shape::Chat,
-            id: 1,
-            created: 0,
-            model: "m".to_owned(),
-            input: 7,
+            ask: Ask {
+                include_usage: true,
+                ..Ask::default()
+            },
             output: 60,
-            cut_short: false,
-            tool: None,
-            include_usage: true,
-            usage: Usage::Honest,
+            ..Plan::default()
         };
-        let mut events = Events::new(plan, BETWEEN, twist);
+        let mut events = Events::new(Box::new(Chunks::new(plan)), 60, BETWEEN, twist);
         let mut steps = Vec::new();
         while steps.len() < 100 {
             steps.push(events.next());
@@ -378,7 +382,7 @@ mod tests {
                 && sends(&steps[61], "\"stop\"")
                 && sends(&steps[62], "\"prompt_tokens\"")
         );
-        assert_eq!(steps[63].act, Act::Send(DONE));
+        assert!(sends(&steps[63], "data: [DONE]"));
         let waits: u64 = steps.iter().map(|step| step.wait.as_micros()).sum();
         assert_eq!(waits, 59 * BETWEEN.as_micros());
     }
@@ -405,15 +409,12 @@ mod tests {
     #[test]
     fn the_tenth_event_is_invalid_and_a_word_is_lost_only_where_said() {
         let extra = events(Twist::BadJson(10));
-        assert_eq!(
-            (extra[9].act.clone(), tokens(&extra)),
-            (Act::Send(BAD_JSON), 60)
-        );
+        assert_eq!((sends(&extra[9], "[{\"del\n"), tokens(&extra)), (true, 60));
         assert!((1..=60).all(|n| extra.iter().any(|step| sends(step, &format!("w{n}\"")))));
         let lost = events(Twist::LostJson(10));
         assert_eq!(
-            (lost[9].act.clone(), lost.len() + 1),
-            (Act::Send(BAD_JSON), extra.len())
+            (sends(&lost[9], "[{\"del\n"), lost.len() + 1),
+            (true, extra.len())
         );
         assert!(!lost.iter().any(|step| sends(step, "w9\"")));
     }
@@ -439,7 +440,7 @@ mod tests {
             pings.len() == 100
                 && pings
                     .iter()
-                    .all(|step| step.act == Act::Send(PING) && step.wait == DRIP)
+                    .all(|step| step.act == Act::Send(COMMENT) && step.wait == DRIP)
         );
         let drip = events(Twist::Drip);
         assert!(drip.len() == 100 && tokens(&drip) == 99 && drip[50].wait == DRIP);

@@ -6,9 +6,17 @@
     reason = "a test fails by panicking"
 )]
 
+mod anthropic;
+mod azure;
+mod bedrock;
+mod cohere;
 mod conduct;
+mod gemini;
+mod images;
+mod media;
 mod plain;
 mod quotas;
+mod responses;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -47,6 +55,7 @@ struct Got {
     status: u16,
     head: String,
     body: String,
+    bytes: Vec<u8>,
     ended: Ended,
     /// From the request to the first byte of the body, and to the end.
     first: Duration,
@@ -105,6 +114,16 @@ impl Bench {
         self.send(&text, patience).await
     }
 
+    /// Sends a request with those headers to the end.
+    async fn call(&self, head: &str, headers: &[&str], body: &str) -> Got {
+        let length = body.len();
+        let headers: String = headers.iter().map(|it| format!("{it}\r\n")).collect();
+        let text = format!(
+            "{head} HTTP/1.1\r\nhost: mock\r\n{headers}content-length: {length}\r\n\r\n{body}"
+        );
+        self.send(&text, Duration::from_secs(600)).await
+    }
+
     /// Posts a chat request to alpha.
     async fn chat(&self, body: &Value) -> Got {
         self.post_for("/alpha/v1/chat/completions", body, Duration::from_secs(600))
@@ -140,12 +159,13 @@ impl Bench {
                 break Ended::Whole;
             }
         };
-        let (head, body, _) = unframe(&raw).unwrap_or_default();
+        let (head, bytes, _) = unframe(&raw).unwrap_or_default();
         let status = head.split(' ').nth(1).map_or(0, |it| it.parse().unwrap());
         Got {
             status,
             head,
-            body,
+            body: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
             ended,
             first: first.unwrap_or_default(),
             last: began.elapsed(),
@@ -182,6 +202,22 @@ impl Got {
             .collect()
     }
 
+    /// Name and data of each event that has both; data that is no JSON is null.
+    fn named(&self) -> Vec<(&str, Value)> {
+        let parse = |event: &'_ str| -> Option<(usize, Value)> {
+            let (name, data) = event.strip_prefix("event: ")?.split_once("\ndata: ")?;
+            let value = serde_json::from_str(data).unwrap_or_default();
+            Some((name.len(), value))
+        };
+        self.body
+            .split("\n\n")
+            .filter_map(|event| {
+                let (length, value) = parse(event)?;
+                Some((&event[7..7 + length], value))
+            })
+            .collect()
+    }
+
     /// The content of every valid event, joined.
     fn content(&self) -> String {
         let parsed = self
@@ -207,7 +243,7 @@ fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
 }
 
 /// Splits a response into head and body without framing; the last value says whether it is whole.
-fn unframe(raw: &[u8]) -> Option<(String, String, bool)> {
+fn unframe(raw: &[u8]) -> Option<(String, Vec<u8>, bool)> {
     let end = find(raw, b"\r\n\r\n")?;
     let head = String::from_utf8(raw[..end].to_vec()).unwrap();
     let mut rest = &raw[end + 4..];
@@ -216,13 +252,13 @@ fn unframe(raw: &[u8]) -> Option<(String, String, bool)> {
         .find_map(|line| line.strip_prefix("content-length: "));
     if let Some(length) = length {
         let whole = rest.len() == length.parse::<usize>().unwrap();
-        return Some((head, String::from_utf8(rest.to_vec()).unwrap(), whole));
+        return Some((head, rest.to_vec(), whole));
     }
     let mut body = Vec::new();
     while let Some(at) = find(rest, b"\r\n") {
         let size = usize::from_str_radix(std::str::from_utf8(&rest[..at]).unwrap(), 16).unwrap();
         if size == 0 {
-            return Some((head, String::from_utf8(body).unwrap(), true));
+            return Some((head, body, true));
         }
         let Some(data) = rest.get(at + 2..at + 2 + size) else {
             break;
@@ -230,5 +266,5 @@ fn unframe(raw: &[u8]) -> Option<(String, String, bool)> {
         body.extend_from_slice(data);
         rest = rest.get(at + 4 + size..).unwrap_or_default();
     }
-    Some((head, String::from_utf8(body).unwrap(), false))
+    Some((head, body, false))
 }

@@ -209,6 +209,12 @@ fn the_control_interface_changes_and_shows() {
             (&attempts[0]["provider"], &attempts[0]["end"]),
             (&json!("alpha"), &json!("completed"))
         );
+        let asked = bench.call("GET /mock/request?seq=2", &[], "").await.json();
+        assert_eq!(asked["body"], chat("m", false).to_string());
+        assert_eq!(
+            bench.call("GET /mock/request?seq=9", &[], "").await.status,
+            400
+        );
         bench
             .send("DELETE /mock/attempts HTTP/1.1\r\nhost: m\r\n\r\n", minute)
             .await;
