@@ -16,12 +16,14 @@ mod reference;
 mod report;
 mod resolve;
 mod routes;
+mod rules;
 mod schema;
 mod secret;
 mod settings;
 mod shape;
 mod source;
 mod units;
+mod vendors;
 mod watch;
 mod written;
 
@@ -33,8 +35,10 @@ pub use reference::reference;
 pub use report::{Paint, Place, Problem, Report};
 pub use resolve::Surroundings;
 pub use routes::{
-    BaseUrl, Dialect, Endpoint, HttpVersion, Key, LimitDialect, Model, Provider, RouteSpec, Scheme,
+    BaseUrl, Dialect, Endpoint, HttpVersion, ImageRules, Key, LimitDialect, Model, Provider,
+    RouteSpec, Scheme, Serves, StreamRecovery,
 };
+pub use rules::{CREDENTIALS, Condition, Expression, Limits, Rule, Workflow};
 pub use schema::schema;
 pub use secret::Secret;
 pub use settings::{Admin, Config, Log, LogFormat, LogLevel, Server, Timeouts, Trace};

@@ -15,13 +15,14 @@ use serde_json::Value;
 use super::schema::{self, choices, definition};
 
 /// The order of the top-level tables: as an operator meets them.
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 11] = [
     "server",
     "admin",
     "timeouts",
     "retry",
     "providers",
     "models",
+    "workflows",
     "log",
     "trace",
     "scoring",
@@ -69,6 +70,10 @@ impl<'r> Page<'r> {
     fn table(&mut self, name: &str, schema: &'r Value) {
         let table = definition(self.root, schema);
         if let Some(named) = named(table) {
+            // Why: a table of any values holds tables of any values.
+            if named == schema {
+                return;
+            }
             return self.table(&format!("{name}.NAME"), named);
         }
         let Some(keys) = table["properties"].as_object() else {
@@ -141,6 +146,7 @@ impl<'r> Page<'r> {
                 let item = definition(self.root, &written["items"]);
                 return format!("list of {}s", self.kind(item, &written["items"]));
             }
+            "object" if named(schema).is_some_and(|of| of["$ref"] == "#/$defs/Json") => "table",
             "object" if named(schema).is_some() => "table of names",
             "object" => "table",
             "string" => format.strip_prefix("trimtab-").unwrap_or("string"),

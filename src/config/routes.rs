@@ -16,6 +16,7 @@ use http::{HeaderName, HeaderValue};
 use scoring::ceiling::ToldLimits;
 use scoring::retry::RetryPolicy;
 
+use super::rules::{Rule, Workflow};
 use super::secret::Secret;
 use super::settings::Timeouts;
 
@@ -30,6 +31,10 @@ pub struct Provider {
     pub endpoint: Endpoint,
     /// How it tells its rate limits.
     pub limits: LimitDialect,
+    /// The version of its API that goes into every request's query; only Azure's deployments need one.
+    pub api_version: Option<String>,
+    /// What of OpenAI's API it serves; of meaning for OpenAI's dialect and Azure's only.
+    pub serves: Serves,
     /// Region of the routes through it; providers of one name and region fail together. Empty by default.
     pub region: String,
     /// HTTP version to speak.
@@ -57,7 +62,7 @@ pub struct Key {
     pub limits: ToldLimits,
 }
 
-/// A name that clients may ask for, and how it is served.
+/// A name that clients may ask for, and how it is served: a model, or a workflow on the routes of one.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// What a client puts into `model`.
@@ -68,10 +73,28 @@ pub struct Model {
     pub fallbacks: Vec<usize>,
     /// Model to try when the prompt is too long for this one, as an index.
     pub larger_context: Option<usize>,
+    /// When other models' routes serve it; the first rule that matches decides.
+    pub rules: Vec<Rule>,
+    /// What makes it a workflow, if it is one.
+    pub workflow: Option<Workflow>,
+    /// What becomes of a stream that breaks off.
+    pub stream_recovery: StreamRecovery,
     /// The clocks of its attempts.
     pub timeouts: Timeouts,
     /// Attempts and back-off of its requests.
     pub retry: RetryPolicy,
+}
+
+/// What becomes of a stream that breaks off after the client has seen a part of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StreamRecovery {
+    /// The client is told, and its transfer broken off: the default, since nothing else is certain to be right.
+    #[default]
+    Error,
+    /// Another route begins anew; the client gets what is new, if the beginning is the same.
+    Restart,
+    /// Another route is asked to go on from there; if it cannot, as `Restart`.
+    Continue,
 }
 
 /// One way to serve a model.
@@ -81,6 +104,8 @@ pub struct RouteSpec {
     pub provider: usize,
     /// The model's name at the provider.
     pub model: String,
+    /// The most output tokens that the model writes, if known: what a client of another dialect asks above it is cut to it.
+    pub max_output_tokens: Option<u32>,
     /// Share of the model's traffic relative to its other routes; greater than 0, default 1.
     pub weight: f32,
     /// Price of an input token, nano-dollars (dollars per million × 1000); 0 means unknown, the default.
@@ -95,6 +120,65 @@ pub enum Dialect {
     /// OpenAI's: the default.
     #[default]
     OpenAi,
+    /// Azure's: OpenAI's bodies under deployments, with a version in the query.
+    Azure,
+    /// Anthropic's.
+    Anthropic,
+    /// Google's Gemini API.
+    Gemini,
+    /// Gemini's bodies on Google Cloud.
+    Vertex,
+    /// Amazon Bedrock's Converse.
+    Bedrock,
+    /// Cohere's, version 2.
+    Cohere,
+    /// Stability's v2beta: images only, as are the next three.
+    Stability,
+    /// fal's, its queue or the API that answers at once.
+    Fal,
+    /// Replicate's predictions.
+    Replicate,
+    /// Black Forest Labs'.
+    Bfl,
+}
+
+/// By whose rules a provider of OpenAI's dialect makes images: some that converse like OpenAI do not draw like it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ImageRules {
+    /// OpenAI's own: requests pass unchanged.
+    #[default]
+    OpenAi,
+    /// Together's.
+    Together,
+    /// Fireworks'.
+    Fireworks,
+    /// It makes none.
+    None,
+}
+
+/// What of OpenAI's API a provider serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Serves {
+    /// Whether a stream may be asked for its usage, with `stream_options`.
+    pub stream_usage: bool,
+    /// Whether there is `/responses`; requests for it are else served through chat completions.
+    pub responses: bool,
+    /// Whether there is `/embeddings`.
+    pub embeddings: bool,
+    /// Whether there is `/images/…`, and by whose rules.
+    pub images: ImageRules,
+}
+
+impl Default for Serves {
+    /// What most that are compatible with OpenAI do.
+    fn default() -> Self {
+        Self {
+            stream_usage: true,
+            responses: false,
+            embeddings: true,
+            images: ImageRules::OpenAi,
+        }
+    }
 }
 
 /// How a provider tells its rate limits.
@@ -170,6 +254,8 @@ impl Provider {
             dialect: Dialect::default(),
             endpoint,
             limits: LimitDialect::default(),
+            api_version: None,
+            serves: Serves::default(),
             region: String::new(),
             http: HttpVersion::default(),
             idle_timeout: Self::IDLE_TIMEOUT,
@@ -197,6 +283,9 @@ impl Key {
 }
 
 impl Model {
+    /// What the names of workflows begin with; no model's does.
+    pub const WORKFLOWS: &str = "workflows/";
+
     /// Makes a model with these routes, no fallbacks and the default clocks.
     #[must_use]
     pub fn new(name: impl Into<String>, routes: Vec<RouteSpec>) -> Self {
@@ -205,6 +294,9 @@ impl Model {
             routes,
             fallbacks: Vec::new(),
             larger_context: None,
+            rules: Vec::new(),
+            workflow: None,
+            stream_recovery: StreamRecovery::default(),
             timeouts: Timeouts::default(),
             retry: RetryPolicy::default(),
         }
@@ -223,6 +315,7 @@ impl RouteSpec {
         Self {
             provider,
             model: model.into(),
+            max_output_tokens: None,
             weight: Self::WEIGHT,
             price_input: 0.0,
             price_output: 0.0,
@@ -236,6 +329,48 @@ impl Dialect {
     pub const fn name(self) -> &'static str {
         match self {
             Self::OpenAi => "openai",
+            Self::Azure => "azure",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Vertex => "vertex",
+            Self::Bedrock => "bedrock",
+            Self::Cohere => "cohere",
+            Self::Stability => "stability",
+            Self::Fal => "fal",
+            Self::Replicate => "replicate",
+            Self::Bfl => "bfl",
+        }
+    }
+
+    /// How a provider of this dialect tells its limits unless the operator says otherwise.
+    #[must_use]
+    pub const fn limits(self) -> LimitDialect {
+        match self {
+            Self::OpenAi => LimitDialect::OpenAi,
+            Self::Azure => LimitDialect::Azure,
+            Self::Anthropic => LimitDialect::Anthropic,
+            Self::Gemini | Self::Vertex => LimitDialect::Gemini,
+            Self::Bedrock
+            | Self::Cohere
+            | Self::Stability
+            | Self::Fal
+            | Self::Replicate
+            | Self::Bfl => LimitDialect::None,
+        }
+    }
+
+    /// What the path of a stand-in of this dialect ends with, as that of the real provider's base URL does.
+    #[must_use]
+    pub const fn stand_in_path(self) -> &'static str {
+        match self {
+            Self::OpenAi | Self::Anthropic | Self::Replicate | Self::Bfl => "/v1",
+            Self::Azure => "/openai",
+            Self::Gemini => "/v1beta",
+            Self::Vertex => "/v1/projects/mock/locations/mock",
+            Self::Bedrock => "",
+            Self::Cohere => "/v2",
+            Self::Stability => "/v2beta",
+            Self::Fal => "/queue.fal.run",
         }
     }
 }

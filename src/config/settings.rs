@@ -93,6 +93,8 @@ pub struct Timeouts {
     pub total: Duration,
     /// Time that a stream may take after its finish reason to send usage and its end marker.
     pub tail: Duration,
+    /// Tokens per second below which a stream counts as stalled; 0 asks for none.
+    pub min_tokens_per_second: u32,
 }
 
 /// The recording of decisions and outcomes, for replay.
@@ -205,6 +207,8 @@ impl Timeouts {
     pub const TOTAL: Duration = Duration::from_secs(600);
     /// 2 s: usage follows the finish reason within milliseconds; the client already has its answer.
     pub const TAIL: Duration = Duration::from_secs(2);
+    /// 0, none: what is too slow depends on the model and on who reads.
+    pub const MIN_TOKENS_PER_SECOND: u32 = 0;
 }
 
 impl Default for Timeouts {
@@ -216,6 +220,7 @@ impl Default for Timeouts {
             between_tokens: Self::BETWEEN_TOKENS,
             total: Self::TOTAL,
             tail: Self::TAIL,
+            min_tokens_per_second: Self::MIN_TOKENS_PER_SECOND,
         }
     }
 }

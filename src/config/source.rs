@@ -104,6 +104,29 @@ impl<'a> Source<'a> {
         format!("{short:?}")
     }
 
+    /// Whether something is replaced in the string that stands at these bytes.
+    pub(super) fn is_expanded(&self, span: &Range<usize>) -> bool {
+        let (start, end) = on_boundaries(self.text, span);
+        self.text[start..end].contains("${")
+    }
+
+    /// Where a part of a string's value stands; the whole string where it is not written as it reads.
+    pub(super) fn inside(
+        &self,
+        span: &Range<usize>,
+        value: &str,
+        part: Option<&Range<usize>>,
+    ) -> Range<usize> {
+        let (start, end) = on_boundaries(self.text, span);
+        let written = self.text[start..end].find(value);
+        match (written, part) {
+            (Some(at), Some(part)) if !value.is_empty() => {
+                start + at + part.start..start + at + part.end
+            }
+            _ => span.clone(),
+        }
+    }
+
     /// Ends the check: the problems with the masked text, or nothing if there are none.
     pub(super) fn into_report(self) -> Option<Report> {
         if self.problems.is_empty() {

@@ -9,6 +9,7 @@
 
 mod constants;
 mod routes;
+mod workflows;
 
 use schemars::JsonSchema;
 use scoring::retry::RetryPolicy;
@@ -17,7 +18,10 @@ use serde::Deserialize;
 
 pub(super) use routes::{
     RawDialect, RawHttpVersion, RawKey, RawLimitDialect, RawModel, RawProvider, RawRoute,
+    RawStreamRecovery,
 };
+
+pub(super) use workflows::{Json, RawLimits, RawRule, RawWorkflow};
 
 pub(super) use constants::{Override, RawScoring};
 
@@ -48,6 +52,8 @@ pub(super) struct RawConfig {
     pub(super) providers: Named<RawProvider>,
     /// What clients may ask for, by the name that they put into `model`.
     pub(super) models: Named<RawModel>,
+    /// Endpoints of their own, by name: a model with parameters, instructions, limits and rules that hold for every request.
+    pub(super) workflows: Named<RawWorkflow>,
     /// Stand-in providers inside the process, for trying things out without an account: a provider whose `base_url` is `mock` is served by the one of its name.
     pub(super) mock: Option<crate::mock::Script>,
 }
@@ -123,6 +129,9 @@ pub(super) struct RawTimeouts {
     /// Time that a stream may take after its finish reason to send usage and its end marker; `"0s"` waits for neither.
     #[schemars(extend("default" = written_duration(Timeouts::TAIL)))]
     pub(super) tail: Option<At<Period>>,
+    /// Tokens per second that a stream must make, over the last ten seconds and from ten seconds after its first token on; a slower one is treated like one that has fallen silent. An event with content counts as one token unless the provider tells more. 0 asks for none.
+    #[schemars(range(max = 1_000), extend("default" = Timeouts::MIN_TOKENS_PER_SECOND))]
+    pub(super) min_tokens_per_second: Option<At<u32>>,
 }
 
 /// How failures are retried, and the budget that all requests share.

@@ -9,22 +9,25 @@ use serde::Deserialize;
 use super::super::routes::{Key, Provider, RouteSpec};
 use super::super::units::written_duration;
 use super::super::written::{At, Named, Period, Place, SecretText};
-use super::{RawModelRetry, RawTimeouts};
+use super::{RawModelRetry, RawRule, RawTimeouts};
 
 /// A provider: one origin, the dialect it speaks and the keys held there.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Provider")]
 pub(in crate::config) struct RawProvider {
-    /// Wire format of requests and responses.
-    #[schemars(extend("default" = "openai"))]
+    /// A vendor that is known by name, such as `groq`: gives the address, the dialect and the rest of what is not written here.
+    pub(in crate::config) vendor: Option<At<String>>,
+    /// Wire format of requests and responses. The default is the vendor's, else `openai`.
     pub(in crate::config) dialect: Option<At<RawDialect>>,
-    /// Where the provider is, up to the part of the path that all its endpoints share, such as `https://api.openai.com/v1`; or `mock` for the embedded stand-in of the same name under `[mock.providers]`.
-    #[schemars(required)]
+    /// Where the provider is, up to the part of the path that all its endpoints share, such as `https://api.openai.com/v1`; or `mock` for the embedded stand-in of the same name under `[mock.providers]`. The default is the vendor's.
     pub(in crate::config) base_url: Option<At<Place>>,
-    /// How the provider tells its rate limits in response headers.
-    #[schemars(extend("default" = "openai"))]
+    /// How the provider tells its rate limits. The default is that of its dialect.
     pub(in crate::config) limits: Option<At<RawLimitDialect>>,
+    /// Version of Azure's API, such as `2024-10-21`, for base URLs that do not end in `/v1`.
+    pub(in crate::config) api_version: Option<At<String>>,
+    /// Whether the provider serves OpenAI's Responses API. The default is true for OpenAI, for Azure at a base URL that ends in `/v1` and for stand-ins, else false: then it is served through chat completions.
+    pub(in crate::config) responses: Option<At<bool>>,
     /// Region of the routes through it, any name; routes of one provider and region are suspected together when connections fail.
     #[schemars(extend("default" = ""))]
     pub(in crate::config) region: Option<At<String>>,
@@ -88,6 +91,12 @@ pub(in crate::config) struct RawModel {
     pub(in crate::config) fallbacks: Vec<At<String>>,
     /// Model to try when the prompt is too long for this one.
     pub(in crate::config) larger_context: Option<At<String>>,
+    /// Rules that send some requests to another model's routes; the first that matches decides, once per request.
+    #[serde(default)]
+    pub(in crate::config) rules: Vec<RawRule>,
+    /// What becomes of a stream that breaks off: the client is told (`error`), another route begins anew and only what is new is sent if the beginning is the same (`restart`), or another route is asked to go on, and one that refuses to is followed by one that begins anew (`continue`). Only text is taken up, within the request's attempts, its time and the retry budget; a tool call that has begun, or for Anthropic's and the Responses API's clients a thought that is not finished, is not. Usage is then that of the whole answer, with the input of the route that ended it. The last two rewrite streams instead of passing them byte by byte, but for requests of which that would lose something (several choices, `logprobs`).
+    #[schemars(extend("default" = "error"))]
+    pub(in crate::config) stream_recovery: Option<At<RawStreamRecovery>>,
     /// Clocks of its requests, where they differ from `[timeouts]`.
     #[serde(default)]
     pub(in crate::config) timeouts: RawTimeouts,
@@ -106,10 +115,13 @@ pub(in crate::config) struct RawRoute {
     pub(in crate::config) provider: Option<At<String>>,
     /// The model's name at the provider. The default is the name that clients ask for.
     pub(in crate::config) model: Option<At<String>>,
+    /// Most output tokens that the model writes. Clients of another dialect that ask for more are given this many.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) max_output_tokens: Option<At<u32>>,
     /// Share of the model's traffic relative to its other routes while all are healthy; above 0.
     #[schemars(extend("default" = f64::from(RouteSpec::WEIGHT), "exclusiveMinimum" = 0))]
     pub(in crate::config) weight: Option<At<f64>>,
-    /// Price of input, dollars per million tokens; 0 means unknown.
+    /// Price of input, dollars per million tokens; 0 means unknown. An image counts as a token for every 256 pixels of every step: 114,688 where its request says neither size nor steps.
     #[schemars(range(min = 0.0, max = 1e6), extend("default" = 0.0))]
     pub(in crate::config) price_input: Option<At<f64>>,
     /// Price of output, dollars per million tokens; 0 means unknown.
@@ -124,6 +136,39 @@ pub(in crate::config) struct RawRoute {
 pub(in crate::config) enum RawDialect {
     /// OpenAI's API, and every provider compatible with it.
     OpenAi,
+    /// Azure OpenAI by its deployments; a base URL that ends in `/v1` is its OpenAI-compatible API.
+    Azure,
+    /// Anthropic's Messages API.
+    Anthropic,
+    /// Google's Gemini API.
+    Gemini,
+    /// Gemini and Claude models on Google Cloud; a key is a service account's JSON, or an access token.
+    Vertex,
+    /// Amazon Bedrock's Converse API; a key is `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, with a session token after another colon, or a Bedrock API key.
+    Bedrock,
+    /// Cohere's API, version 2.
+    Cohere,
+    /// Stability's v2beta API, for images only.
+    Stability,
+    /// fal's API, for images only: `https://queue.fal.run` is its queue, whose jobs can be cancelled, `https://fal.run` answers at once.
+    Fal,
+    /// Replicate's predictions, for images only.
+    Replicate,
+    /// Black Forest Labs' API, for images only.
+    Bfl,
+}
+
+/// What becomes of a stream that breaks off.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(in crate::config) enum RawStreamRecovery {
+    /// The client is told, and its transfer broken off.
+    Error,
+    /// Another route begins anew.
+    Restart,
+    /// Another route is asked to go on.
+    Continue,
 }
 
 /// How a provider tells its rate limits.

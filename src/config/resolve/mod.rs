@@ -10,7 +10,9 @@
 mod graph;
 mod models;
 mod providers;
+mod rules;
 mod scoring;
+mod workflows;
 
 use std::io;
 use std::net::SocketAddr;
@@ -229,6 +231,10 @@ impl Resolver<'_, '_> {
             ),
             total: at(raw.total.as_ref(), "total", default.total),
             tail: self.period(raw.tail.as_ref(), default.tail),
+            min_tokens_per_second: raw
+                .min_tokens_per_second
+                .as_ref()
+                .map_or(default.min_tokens_per_second, |at| at.value),
         }
     }
 

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use scoring::retry::RetryPolicy;
 
 use super::super::nearest::nearest;
-use super::super::raw::{RawConfig, RawModel, RawRoute};
+use super::super::raw::{RawConfig, RawModel, RawRoute, RawStreamRecovery};
 use super::super::report::Problem;
-use super::super::routes::{Model, Provider, RouteSpec};
+use super::super::routes::{Model, Provider, RouteSpec, StreamRecovery};
 use super::super::settings::Timeouts;
 use super::super::shape::{join, suggestion};
 use super::super::written::{At, Named};
@@ -25,7 +25,7 @@ const MOST_ROUTES: usize = 256;
 const LONGEST_NAME: usize = 128;
 
 /// Names and their indexes.
-type Index<'n> = BTreeMap<&'n str, usize>;
+pub(super) type Index<'n> = BTreeMap<&'n str, usize>;
 
 impl Resolver<'_, '_> {
     pub(super) fn models(
@@ -65,21 +65,33 @@ impl Resolver<'_, '_> {
                 );
             }
             models.push(Model {
-                fallbacks: self.fallbacks(raw, &path, &model_index),
+                fallbacks: self.fallbacks(&raw.fallbacks, &path, &model_index),
+                rules: self.rules(&raw.rules, &path, &model_index),
                 larger_context: raw.larger_context.as_ref().and_then(|at| {
                     self.model_named(at, &format!("{path}.larger_context"), &model_index)
                 }),
+                stream_recovery: recovery(raw.stream_recovery.as_ref()).unwrap_or_default(),
                 timeouts: self.timeouts(&raw.timeouts, &format!("{path}.timeouts"), timeouts),
-                retry: self.model_retry(&raw.retry, &name.value, retry),
+                retry: self.model_retry(&raw.retry, &format!("{path}.retry"), retry),
                 ..Model::new(&*name.value, routes)
             });
         }
         self.rings(tables, &models);
+        self.workflows(&raw.workflows, &mut models, &model_index);
         models
     }
 
     fn model_name(&mut self, path: &str, name: &At<String>) {
         let text = &name.value;
+        if text.starts_with(Model::WORKFLOWS) {
+            let message = format!("{text:?} is the name of a workflow");
+            let problem = Problem::new(path, name.span.clone(), message);
+            self.source.report(
+                problem
+                    .expected("expected a name that does not begin with \"workflows/\"")
+                    .help("a workflow is a table [workflows.NAME]"),
+            );
+        }
         let sendable = text
             .bytes()
             .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
@@ -153,9 +165,14 @@ impl Resolver<'_, '_> {
         );
     }
 
-    fn fallbacks(&mut self, raw: &RawModel, model: &str, models: &Index<'_>) -> Vec<usize> {
-        let mut fallbacks = Vec::with_capacity(raw.fallbacks.len());
-        for (index, at) in raw.fallbacks.iter().enumerate() {
+    pub(super) fn fallbacks(
+        &mut self,
+        raw: &[At<String>],
+        model: &str,
+        models: &Index<'_>,
+    ) -> Vec<usize> {
+        let mut fallbacks = Vec::with_capacity(raw.len());
+        for (index, at) in raw.iter().enumerate() {
             let path = format!("{model}.fallbacks[{index}]");
             let Some(target) = self.model_named(at, &path, models) else {
                 continue;
@@ -177,7 +194,12 @@ impl Resolver<'_, '_> {
         fallbacks
     }
 
-    fn model_named(&mut self, at: &At<String>, path: &str, models: &Index<'_>) -> Option<usize> {
+    pub(super) fn model_named(
+        &mut self,
+        at: &At<String>,
+        path: &str,
+        models: &Index<'_>,
+    ) -> Option<usize> {
         let found = models.get(at.value.as_str()).copied();
         if found.is_none() {
             let quoted = self.source.quote(&at.span);
@@ -243,6 +265,15 @@ impl Resolver<'_, '_> {
     }
 }
 
+/// What becomes of a stream that breaks off, if it is written.
+pub(super) fn recovery(raw: Option<&At<RawStreamRecovery>>) -> Option<StreamRecovery> {
+    raw.map(|at| match at.value {
+        RawStreamRecovery::Error => StreamRecovery::Error,
+        RawStreamRecovery::Restart => StreamRecovery::Restart,
+        RawStreamRecovery::Continue => StreamRecovery::Continue,
+    })
+}
+
 fn route(raw: &RawRoute, provider: usize, model: &str) -> RouteSpec {
     let upstream = raw.model.as_ref().map_or(model, |at| at.value.as_str());
     let price = |raw: &Option<At<f64>>| {
@@ -255,6 +286,7 @@ fn route(raw: &RawRoute, provider: usize, model: &str) -> RouteSpec {
             .weight
             .as_ref()
             .map_or(RouteSpec::WEIGHT, |at| at.value as f32),
+        max_output_tokens: raw.max_output_tokens.as_ref().map(|at| at.value),
         price_input: price(&raw.price_input),
         price_output: price(&raw.price_output),
         ..RouteSpec::new(provider, upstream)

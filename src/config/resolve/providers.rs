@@ -12,14 +12,18 @@ use scoring::ceiling::ToldLimits;
 
 use crate::mock::{MockError, Script};
 
+use super::super::nearest::nearest;
 use super::super::raw::{
     RawConfig, RawDialect, RawHttpVersion, RawKey, RawLimitDialect, RawProvider,
 };
 use super::super::report::Problem;
-use super::super::routes::{Dialect, Endpoint, HttpVersion, Key, LimitDialect, Provider};
+use super::super::routes::{
+    Dialect, Endpoint, HttpVersion, ImageRules, Key, LimitDialect, Provider, Serves,
+};
 use super::super::secret::Secret;
-use super::super::shape::join;
-use super::super::written::{At, Named, SecretText};
+use super::super::shape::{join, suggestion};
+use super::super::vendors::{self, Vendor};
+use super::super::written::{self, At, Named, SecretText};
 use super::Resolver;
 
 /// Longest name, characters: names become metric labels and header values.
@@ -98,27 +102,34 @@ impl Resolver<'_, '_> {
         if let Some(at) = raw.region.as_ref().filter(|at| !at.value.is_empty()) {
             self.name(&format!("{path}.region"), &at.value, &at.span);
         }
-        let endpoint = raw
-            .base_url
-            .as_ref()
-            .map_or(Endpoint::Mock, |at| at.value.0.clone());
+        let vendor = self.vendor(raw, &path);
+        let endpoint = self.endpoint(name, raw, vendor);
         let keys = self.keys(&raw.keys, &path);
+        let dialect = raw.dialect.as_ref().map_or_else(
+            || vendor.map_or(Dialect::default(), |vendor| vendor.speaks),
+            |at| dialect(at.value),
+        );
+        let api_version = self.api_version(raw, dialect, &endpoint, &path);
+        let mut serves = vendor.map_or_else(
+            || Serves {
+                responses: serves_responses(dialect, &endpoint),
+                images: image_rules(dialect, &endpoint),
+                ..Serves::default()
+            },
+            |vendor| vendor.serves,
+        );
+        if let Some(at) = &raw.responses {
+            serves.responses = at.value;
+        }
         let new = Provider::new(&*name.value, endpoint, keys);
         Provider {
-            dialect: raw
-                .dialect
-                .as_ref()
-                .map_or(new.dialect, |at| match at.value {
-                    RawDialect::OpenAi => Dialect::OpenAi,
-                }),
-            limits: raw.limits.as_ref().map_or(new.limits, |at| match at.value {
-                RawLimitDialect::OpenAi => LimitDialect::OpenAi,
-                RawLimitDialect::Anthropic => LimitDialect::Anthropic,
-                RawLimitDialect::Azure => LimitDialect::Azure,
-                RawLimitDialect::Groq => LimitDialect::Groq,
-                RawLimitDialect::Gemini => LimitDialect::Gemini,
-                RawLimitDialect::None => LimitDialect::None,
-            }),
+            dialect,
+            limits: raw.limits.as_ref().map_or_else(
+                || vendor.map_or(dialect.limits(), |vendor| vendor.limits),
+                |at| limits(at.value),
+            ),
+            api_version,
+            serves,
             region: raw
                 .region
                 .as_ref()
@@ -137,6 +148,104 @@ impl Resolver<'_, '_> {
             extra_roots: raw.ca_file.as_ref().and_then(|at| self.roots(at, &path)),
             ..Provider::new(new.name, new.endpoint, new.keys)
         }
+    }
+
+    /// The vendor that a provider names.
+    fn vendor(&mut self, raw: &RawProvider, path: &str) -> Option<&'static Vendor> {
+        let at = raw.vendor.as_ref()?;
+        let found = vendors::vendor(&at.value);
+        if found.is_none() {
+            let names = || vendors::VENDORS.iter().map(|vendor| vendor.name);
+            let meant = nearest(&at.value, names());
+            let quoted = self.source.quote(&at.span);
+            let known: Vec<&str> = names().collect();
+            self.source.report(
+                Problem::new(
+                    format!("{path}.vendor"),
+                    at.span.clone(),
+                    format!("no vendor is known as {quoted}{}", suggestion(meant)),
+                )
+                .expected("expected a vendor's name")
+                .help(format!("the vendors are {}", known.join(", "))),
+            );
+        }
+        found
+    }
+
+    /// Where a provider is: as written, else where its vendor is.
+    fn endpoint(
+        &mut self,
+        name: &At<String>,
+        raw: &RawProvider,
+        vendor: Option<&'static Vendor>,
+    ) -> Endpoint {
+        if let Some(at) = &raw.base_url {
+            return at.value.0.clone();
+        }
+        let path = join("providers", &name.value);
+        let region = raw.region.as_ref().map_or("", |at| at.value.as_str());
+        let url = vendor.map_or_else(String::new, |vendor| {
+            vendor.base_url.replace("{region}", region)
+        });
+        let blanks = vendors::blanks(&url);
+        let found = if blanks.is_empty() {
+            written::endpoint(&url)
+        } else {
+            None
+        };
+        found.unwrap_or_else(|| {
+            let told = self.source.is_reported(&format!("{path}.base_url"));
+            if !told && (vendor.is_some() || raw.vendor.is_none()) {
+                let help = match vendor {
+                    Some(vendor) if !vendor.base_url.is_empty() => {
+                        format!("the vendor's is {}, for you to fill in", vendor.base_url)
+                    }
+                    _ => "write the provider's URL, or `vendor = \"…\"`".to_owned(),
+                };
+                self.source.report(
+                    Problem::new(
+                        format!("{path}.base_url"),
+                        name.span.clone(),
+                        format!("{path} does not say where it is"),
+                    )
+                    .expected("needs `base_url`")
+                    .help(help),
+                );
+            }
+            Endpoint::Mock
+        })
+    }
+
+    /// The version for Azure's query, which its deployments cannot do without.
+    fn api_version(
+        &mut self,
+        raw: &RawProvider,
+        dialect: Dialect,
+        endpoint: &Endpoint,
+        path: &str,
+    ) -> Option<String> {
+        let path = format!("{path}.api_version");
+        if let Some(at) = &raw.api_version {
+            self.name(&path, &at.value, &at.span);
+            return Some(at.value.clone());
+        }
+        let plain = matches!(endpoint, Endpoint::Url(url) if url.path.ends_with("/v1"));
+        if dialect != Dialect::Azure || plain {
+            return None;
+        }
+        let place = raw.base_url.as_ref().map(|at| at.span.clone());
+        if let Some(span) = place {
+            self.source.report(
+                Problem::new(
+                    path,
+                    span,
+                    "Azure's deployments need the version of the API",
+                )
+                .expected("needs `api_version`")
+                .help("add `api_version = \"2024-10-21\"`, or end base_url in /openai/v1"),
+            );
+        }
+        None
     }
 
     /// Refuses a name that would not survive in a metric label or a header.
@@ -288,4 +397,65 @@ impl Resolver<'_, '_> {
             }
         }
     }
+}
+
+const fn dialect(raw: RawDialect) -> Dialect {
+    match raw {
+        RawDialect::OpenAi => Dialect::OpenAi,
+        RawDialect::Azure => Dialect::Azure,
+        RawDialect::Anthropic => Dialect::Anthropic,
+        RawDialect::Gemini => Dialect::Gemini,
+        RawDialect::Vertex => Dialect::Vertex,
+        RawDialect::Bedrock => Dialect::Bedrock,
+        RawDialect::Cohere => Dialect::Cohere,
+        RawDialect::Stability => Dialect::Stability,
+        RawDialect::Fal => Dialect::Fal,
+        RawDialect::Replicate => Dialect::Replicate,
+        RawDialect::Bfl => Dialect::Bfl,
+    }
+}
+
+const fn limits(raw: RawLimitDialect) -> LimitDialect {
+    match raw {
+        RawLimitDialect::OpenAi => LimitDialect::OpenAi,
+        RawLimitDialect::Anthropic => LimitDialect::Anthropic,
+        RawLimitDialect::Azure => LimitDialect::Azure,
+        RawLimitDialect::Groq => LimitDialect::Groq,
+        RawLimitDialect::Gemini => LimitDialect::Gemini,
+        RawLimitDialect::None => LimitDialect::None,
+    }
+}
+
+/// Whether a provider is known to serve the Responses API: OpenAI and Azure do, most that are compatible with them do not.
+fn serves_responses(dialect: Dialect, endpoint: &Endpoint) -> bool {
+    match (dialect, endpoint) {
+        (Dialect::OpenAi, Endpoint::Mock) => true,
+        (Dialect::OpenAi | Dialect::Azure, Endpoint::Url(url)) => {
+            let plain_azure = || is_at(endpoint, "openai.azure.com") && url.path.ends_with("/v1");
+            is_at(endpoint, "openai.com") || plain_azure()
+        }
+        _ => false,
+    }
+}
+
+/// By whose rules a provider of OpenAI's dialect makes images, as its host tells.
+fn image_rules(dialect: Dialect, endpoint: &Endpoint) -> ImageRules {
+    if dialect != Dialect::OpenAi {
+        ImageRules::OpenAi
+    } else if is_at(endpoint, "together.ai") || is_at(endpoint, "together.xyz") {
+        ImageRules::Together
+    } else if is_at(endpoint, "fireworks.ai") {
+        ImageRules::Fireworks
+    } else {
+        ImageRules::OpenAi
+    }
+}
+
+/// Whether a provider is at a host or below it.
+fn is_at(endpoint: &Endpoint, host: &str) -> bool {
+    let Endpoint::Url(url) = endpoint else {
+        return false;
+    };
+    let below = url.host.strip_suffix(host);
+    below.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

@@ -12,7 +12,6 @@ use scoring::tuning::{Tuning, TuningError};
 
 use super::super::raw::{Override, RawModelRetry, RawRetry, RawScoring};
 use super::super::report::Problem;
-use super::super::shape::join;
 use super::super::units::written_span;
 use super::super::written::{At, Period};
 use super::Resolver;
@@ -78,7 +77,7 @@ impl Resolver<'_, '_> {
     pub(super) fn model_retry(
         &mut self,
         raw: &RawModelRetry,
-        model: &str,
+        path: &str,
         default: RetryPolicy,
     ) -> RetryPolicy {
         let raw = Policy {
@@ -87,7 +86,7 @@ impl Resolver<'_, '_> {
             base: raw.base.as_ref(),
             cap: raw.cap.as_ref(),
         };
-        self.policy(&raw, &format!("{}.retry", join("models", model)), default)
+        self.policy(&raw, path, default)
     }
 
     fn policy(&mut self, raw: &Policy<'_>, path: &str, default: RetryPolicy) -> RetryPolicy {

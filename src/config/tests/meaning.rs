@@ -14,7 +14,13 @@ fn the_reference_loads_without_any_variable() {
     let names: Vec<&str> = config.models.iter().map(|model| &*model.name).collect();
     assert_eq!(
         names,
-        ["gpt-4o-mini", "gpt-4o", "gpt-4.1", "text-embedding-3-small"]
+        [
+            "gpt-4o-mini",
+            "gpt-4o",
+            "gpt-4.1",
+            "text-embedding-3-small",
+            "workflows/prompt_rewrite"
+        ]
     );
     let providers: Vec<&str> = config.providers.iter().map(|it| &*it.name).collect();
     assert_eq!(providers, ["alpha", "beta", "gamma"]);
@@ -41,6 +47,12 @@ fn the_reference_loads_without_any_variable() {
     assert_eq!((gpt.retry.max_attempts, config.retry.max_attempts), (5, 4));
     assert!((config.models[0].routes[0].price_input - 150.0).abs() < 1e-9);
     assert_eq!(config.models[2].routes[0].model, "gpt-4.1");
+    let rewrite = &config.models[4];
+    assert_eq!(rewrite.routes, config.models[0].routes);
+    assert_eq!(rewrite.rules[0].model, 2);
+    let workflow = rewrite.workflow.as_ref().unwrap();
+    assert_eq!(workflow.parameters["temperature"], "0.7");
+    assert_eq!(workflow.limits.concurrency, Some(50));
     assert_eq!(config.mock.unwrap().providers.len(), 3);
 }
 
@@ -77,6 +89,54 @@ fn every_constant_of_scoring_loads_by_its_name() {
 }
 
 #[test]
+fn who_makes_images_by_its_own_rules_is_known_by_name_or_host() {
+    use super::super::{Dialect, ImageRules};
+    for (told, dialect, images) in [
+        (
+            "base_url = \"https://api.together.xyz/v1\"",
+            Dialect::OpenAi,
+            ImageRules::Together,
+        ),
+        (
+            "vendor = \"together\"",
+            Dialect::OpenAi,
+            ImageRules::Together,
+        ),
+        (
+            "base_url = \"https://api.fireworks.ai/inference/v1\"",
+            Dialect::OpenAi,
+            ImageRules::Fireworks,
+        ),
+        (
+            "vendor = \"fireworks\"",
+            Dialect::OpenAi,
+            ImageRules::Fireworks,
+        ),
+        (
+            "base_url = \"https://nottogether.ai/v1\"",
+            Dialect::OpenAi,
+            ImageRules::OpenAi,
+        ),
+        ("vendor = \"groq\"", Dialect::OpenAi, ImageRules::None),
+        ("vendor = \"bfl\"", Dialect::Bfl, ImageRules::None),
+        (
+            "dialect = \"stability\"\nbase_url = \"https://api.stability.ai\"",
+            Dialect::Stability,
+            ImageRules::OpenAi,
+        ),
+    ] {
+        let text = format!("{LEAST}\n[providers.own]\n{told}\n");
+        let config = valid(&text);
+        let own = config.providers.last().unwrap();
+        assert_eq!(
+            (own.dialect, own.serves.images),
+            (dialect, images),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn the_reference_states_the_defaults() {
     let written = valid(&fs::read_to_string(repository("config.toml")).unwrap());
     let least = valid(LEAST);
@@ -102,17 +162,21 @@ fn the_reference_loads_with_every_example_uncommented() {
         ("AZURE_OPENAI_API_KEY", "k-2"),
         ("GROQ_API_KEY", "k-3"),
         ("ANTHROPIC_API_KEY", "k-4"),
+        ("GEMINI_API_KEY", "k-5"),
+        ("AWS_ACCESS_KEY_ID", "AKIA0"),
+        ("AWS_SECRET_ACCESS_KEY", "k-6"),
+        ("VERTEX_CREDENTIALS", "k-7"),
     ];
     let config = parse_with(&uncommented.join("\n"), &variables).unwrap();
-    assert_eq!(config.providers.len(), 8);
-    let Endpoint::Url(azure) = &config.providers[4].endpoint else {
-        panic!("{:?}", config.providers[4]);
+    assert_eq!(config.providers.len(), 11);
+    let Endpoint::Url(azure) = &config.providers[8].endpoint else {
+        panic!("{:?}", config.providers[8]);
     };
     assert_eq!(
         azure.to_string(),
-        "https://my-resource.openai.azure.com/openai/v1"
+        "https://my-resource.openai.azure.com/openai"
     );
-    assert_eq!(config.providers[4].limits, LimitDialect::Azure);
+    assert_eq!(config.providers[8].limits, LimitDialect::Azure);
     assert_eq!(config.server.token.unwrap().expose(), "t-1");
     assert_eq!(config.models[0].routes.len(), 6);
     assert!(config.providers[0].extra_roots.is_some());

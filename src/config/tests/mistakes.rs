@@ -47,7 +47,7 @@ const MISTAKES: &[(&str, &str)] = &[
         "[log]\nlevel = \"inf\"",
         "\"inf\" is not one of the choices, did you mean \"info\"?",
     ),
-    ("[providers.q]", "providers.q lacks the key \"base_url\""),
+    ("[providers.q]", "providers.q does not say where it is"),
     (
         "[providers.q]\nbase_url = \"mock\"",
         "providers.q has no stand-in of its name",
