@@ -25,6 +25,8 @@ pub struct Walk {
     tried: Tried,
     /// Whether a route that is believed to be down may be used.
     desperate: bool,
+    /// Attempts that the request had made before this walk.
+    before: u32,
     /// Attempts begun.
     attempts: u32,
     /// Attempts begun on the present route.
@@ -73,11 +75,20 @@ impl Walk {
     #[must_use]
     pub fn begin(models: usize, budget: &RetryBudget, now: Time) -> Self {
         budget.deposit(now);
+        Self::resumed(models, 0)
+    }
+
+    /// A walk that takes a request up again whose answer broke off after `before` attempts.
+    ///
+    /// It earns nothing, since the request's share was earned when it began; its first attempt is an extra one, which whoever drives it has paid for.
+    #[must_use]
+    pub fn resumed(models: usize, before: u32) -> Self {
         Self {
             models,
             at: 0,
             tried: Tried::default(),
             desperate: false,
+            before,
             attempts: 0,
             same_route: 0,
             route: 0,
@@ -113,7 +124,7 @@ impl Walk {
         &self.tried
     }
 
-    /// Attempts begun so far.
+    /// Attempts begun on this walk so far.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         self.attempts
@@ -123,6 +134,11 @@ impl Walk {
     #[must_use]
     pub const fn retry_after(&self) -> Option<Span> {
         self.retry_after
+    }
+
+    /// Rules a candidate of the present model out before it is decided on: it cannot carry this request.
+    pub fn rule_out(&mut self, index: usize) {
+        self.tried.insert(index);
     }
 
     /// Takes in what the present model's pool decided: the pick to attempt, or `None` to ask [`model`](Self::model) again.
@@ -205,7 +221,7 @@ impl Walk {
         let mut tried = self.tried;
         tried.insert(self.route);
         let history = History {
-            attempts: self.attempts,
+            attempts: self.before.saturating_add(self.attempts),
             same_route: self.same_route,
             others: count(setback.candidates).saturating_sub(tried.count()),
             fallbacks: count(self.models.saturating_sub(self.at + 1)),
@@ -284,6 +300,23 @@ mod tests {
         assert!(walk.take(&picked(0, Mode::Normal)).is_some());
         assert_eq!(lose(&mut walk, Outcome::TimedOut, 1, false), Next::Stop);
         assert_eq!(walk.attempts(), 3);
+    }
+
+    #[test]
+    fn a_resumed_walk_counts_what_was_tried_before_and_earns_nothing() {
+        let poor = Tuning::default();
+        let budget = RetryBudget::new(&poor);
+        while budget.withdraw(NOW) {}
+        let before = budget.left(NOW);
+        let mut walk = Walk::resumed(2, 3);
+        assert!(budget.left(NOW) <= before, "nothing earned");
+        walk.take(&picked(0, Mode::Normal));
+        assert_eq!(walk.attempts(), 1);
+        // The fourth attempt was the last that the policy allows.
+        assert_eq!(lose(&mut walk, Outcome::TimedOut, 2, false), Next::Stop);
+        let mut fresh = Walk::resumed(2, 2);
+        fresh.take(&picked(0, Mode::Normal));
+        assert_eq!(lose(&mut fresh, Outcome::TimedOut, 2, false), Next::Decide);
     }
 
     #[test]

@@ -5,10 +5,16 @@
 //!
 //! # Invariants
 //! - A [`Snapshot`] never changes after it is built.
+//! - Rules choose by the request's facts alone; a workflow's gate is the same across reloads.
 //! - One identity has one set of statistics, whichever models use it.
 
+mod gate;
+mod makers;
 mod registry;
+pub mod rules;
 mod snapshot;
 
+pub use gate::{Full, Gate, Pass};
+pub use makers::{Maker, Makers};
 pub use registry::{Identity, Registry};
-pub use snapshot::{Model, Snapshot, Target};
+pub use snapshot::{Choice, Model, Purposes, Snapshot, Target};

@@ -12,6 +12,8 @@ use scoring::ceiling::ToldLimits;
 use scoring::route::{Parent, Prior, Route};
 use scoring::tuning::Tuning;
 
+use super::gate::Gate;
+
 /// What makes a route the same route across reloads: provider, upstream model, key and region.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Identity {
@@ -41,6 +43,7 @@ type Limits = ToldLimits;
 #[derive(Default)]
 struct Known {
     routes: HashMap<Identity, (Limits, Arc<Route>)>,
+    gates: HashMap<Box<str>, Arc<Gate>>,
     parents: HashMap<(String, String), Arc<Parent>>,
     tuning: Option<Tuning>,
 }
@@ -81,6 +84,12 @@ impl Registry {
         route
     }
 
+    /// The gate of the workflow of this name: the one there is, else a new one.
+    pub fn gate(&self, name: &str) -> Arc<Gate> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.gates.entry(name.into()).or_default())
+    }
+
     /// All routes, in the order of their identities.
     #[must_use]
     pub fn all(&self) -> Vec<(Identity, Arc<Route>)> {
@@ -94,12 +103,13 @@ impl Registry {
         all
     }
 
-    /// Forgets the routes that nobody holds any more.
+    /// Forgets the routes and gates that nobody holds any more.
     pub fn prune(&self) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known
             .routes
             .retain(|_, (_, route)| Arc::strong_count(route) > 1);
+        known.gates.retain(|_, gate| Arc::strong_count(gate) > 1);
     }
 }
 

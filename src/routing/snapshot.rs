@@ -12,8 +12,9 @@ use scoring::retry::RetryPolicy;
 use scoring::route::Route;
 use scoring::select::{Candidate, Pool};
 
+use super::gate::Gate;
 use super::registry::{Identity, Registry};
-use crate::config::{Config, Timeouts};
+use crate::config::{Config, Provider, Timeouts};
 
 /// All models.
 #[derive(Debug)]
@@ -28,18 +29,61 @@ pub struct Snapshot {
 pub struct Model {
     /// The name that clients ask for.
     pub name: Box<str>,
-    /// The candidates, for selection.
+    /// All candidates; what is fitted and shown.
     pub pool: Pool,
     /// What each candidate is, in the pool's order.
     pub targets: Vec<Target>,
+    /// The candidates that can serve one purpose, each set once.
+    choices: Vec<Choice>,
+    /// For each purpose its place in `choices`.
+    choice_of: Vec<usize>,
     /// Models to fall back to, in order.
     pub fallbacks: Vec<usize>,
     /// The model that takes prompts too long for this one.
     pub larger_context: Option<usize>,
+    /// What bounds its requests, if it is a workflow.
+    pub gate: Option<Arc<Gate>>,
     /// The clocks of its attempts.
     pub clocks: Timeouts,
     /// How its attempts are retried.
     pub retry: RetryPolicy,
+}
+
+/// Candidates to choose from for one purpose.
+#[derive(Debug)]
+pub struct Choice {
+    /// The candidates, for selection.
+    pub pool: Pool,
+    /// Where each stands in the model's `targets`.
+    pub targets: Vec<usize>,
+}
+
+/// What requests may ask of a route, and which providers can do it.
+///
+/// What a purpose is, is the request path's affair; here it is a number.
+#[derive(Clone, Copy)]
+pub struct Purposes<'a> {
+    /// How many there are.
+    pub count: usize,
+    /// Whether a provider's model can serve the purpose of this number.
+    pub serves: &'a dyn Fn(&Provider, &str, usize) -> bool,
+}
+
+impl std::fmt::Debug for Purposes<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Purposes")
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// The candidates for a purpose; none where no route of the model can serve it.
+    #[must_use]
+    pub fn choice(&self, purpose: usize) -> Option<&Choice> {
+        let choice = self.choices.get(*self.choice_of.get(purpose)?)?;
+        (!choice.targets.is_empty()).then_some(choice)
+    }
 }
 
 /// What a candidate is.
@@ -53,16 +97,18 @@ pub struct Target {
     pub provider: usize,
     /// The key's index in the provider's list.
     pub key: usize,
+    /// The most output tokens that its model writes, if known.
+    pub max_output_tokens: Option<u32>,
 }
 
 impl Snapshot {
     /// Builds the snapshot of a checked configuration.
     #[must_use]
-    pub fn new(config: &Config, registry: &Registry) -> Self {
+    pub fn new(config: &Config, registry: &Registry, purposes: Purposes<'_>) -> Self {
         let models: Vec<Model> = config
             .models
             .iter()
-            .map(|model| build(config, model, registry))
+            .map(|model| build(config, model, registry, purposes))
             .collect();
         let by_name = models
             .iter()
@@ -79,7 +125,12 @@ impl Snapshot {
     }
 }
 
-fn build(config: &Config, model: &crate::config::Model, registry: &Registry) -> Model {
+fn build(
+    config: &Config,
+    model: &crate::config::Model,
+    registry: &Registry,
+    purposes: Purposes<'_>,
+) -> Model {
     let mut candidates = Vec::new();
     let mut targets = Vec::new();
     for spec in &model.routes {
@@ -104,16 +155,52 @@ fn build(config: &Config, model: &crate::config::Model, registry: &Registry) -> 
                 route,
                 provider: spec.provider,
                 key: index,
+                max_output_tokens: spec.max_output_tokens,
             });
         }
     }
+    let (choices, choice_of) = choices(config, &candidates, &targets, purposes);
     Model {
         name: model.name.as_str().into(),
         pool: Pool::new(candidates, config.tuning),
         targets,
+        choices,
+        choice_of,
         fallbacks: model.fallbacks.clone(),
         larger_context: model.larger_context,
+        gate: model.workflow.is_some().then(|| registry.gate(&model.name)),
         clocks: model.timeouts,
         retry: model.retry,
     }
+}
+
+/// The sets of candidates that serve each purpose; purposes that the same candidates serve share a set, so that they share its exploration too.
+fn choices(
+    config: &Config,
+    candidates: &[Candidate],
+    targets: &[Target],
+    purposes: Purposes<'_>,
+) -> (Vec<Choice>, Vec<usize>) {
+    let mut choices: Vec<Choice> = Vec::new();
+    let choice_of = (0..purposes.count)
+        .map(|purpose| {
+            let serves = |target: &Target| {
+                let provider = &config.providers[target.provider];
+                (purposes.serves)(provider, &target.identity.model, purpose)
+            };
+            let able: Vec<usize> = (0..targets.len())
+                .filter(|&index| serves(&targets[index]))
+                .collect();
+            if let Some(known) = choices.iter().position(|choice| choice.targets == able) {
+                return known;
+            }
+            let among = able.iter().map(|&index| candidates[index].clone());
+            choices.push(Choice {
+                pool: Pool::new(among.collect(), config.tuning),
+                targets: able,
+            });
+            choices.len() - 1
+        })
+        .collect();
+    (choices, choice_of)
 }
