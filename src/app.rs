@@ -27,13 +27,16 @@ use crate::config::{self, Config, Report};
 use crate::mock;
 use crate::observe::metrics::Metrics;
 use crate::observe::recorder::{self, Writer};
-use crate::proxy::{BuildError, Lasting, Serving, Shared};
-use crate::routing::Registry;
+use crate::proxy::{BuildError, Lasting, Recollections, Serving, Shared, Tokens};
+use crate::routing::{Makers, Registry};
 use crate::server;
-use crate::upstream::Origins;
+use crate::upstream::{Origins, Pools};
 
 /// How often the latency models are fitted anew: four times a second follows a drift within the time that a few requests take.
 const FIT_EVERY: Duration = Duration::from_millis(250);
+
+/// How often it is looked whether a token is due.
+const TOKENS_EVERY: Duration = Duration::from_secs(1);
 
 /// Fits to one sweep of idle statistics: once a second.
 const FITS_PER_SWEEP: u32 = 4;
@@ -81,6 +84,9 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
     let registry = Arc::new(Registry::default());
     let metrics = Arc::new(Metrics::new(Arc::clone(&registry)));
     let lasting = Lasting {
+        makers: Makers::default(),
+        recollections: Recollections::default(),
+        tokens: Tokens::default(),
         registry,
         origins: Origins::default(),
         metrics,
@@ -313,10 +319,23 @@ impl Tasks {
         tokio::task::spawn_local(hub.accept(data, Arc::clone(&shared), draining.clone()));
         tokio::task::spawn_local(admin::run(admin, Arc::clone(&shared), draining.clone()));
         tokio::task::spawn_local(housekeep(Arc::clone(&shared)));
+        tokio::task::spawn_local(refresh_tokens(Arc::clone(&shared)));
         if let Some(file) = file {
             tokio::task::spawn_local(watch_config(shared, file, mock, reloads));
         }
         let _ = draining.wait_for(|draining| *draining).await;
+    }
+}
+
+/// Keeps the tokens of Google's service accounts fresh.
+async fn refresh_tokens(shared: Arc<Shared>) {
+    let pools = Pools::default();
+    let mut every = tokio::time::interval(TOKENS_EVERY);
+    loop {
+        every.tick().await;
+        let lasting = &shared.lasting;
+        lasting.tokens.refresh(&lasting.origins, &pools).await;
+        pools.sweep();
     }
 }
 

@@ -54,6 +54,12 @@ pub fn unix() -> Duration {
         .unwrap_or_default()
 }
 
+/// The hour of the day, UTC; for rules that the operator wrote about it.
+#[must_use]
+pub fn hour() -> u8 {
+    u8::try_from(unix().as_secs() / 3_600 % 24).unwrap_or(0)
+}
+
 /// A generator seeded by the operating system.
 #[must_use]
 pub fn rng() -> SmallRng {

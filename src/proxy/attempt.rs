@@ -8,28 +8,30 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, Method};
-use http_body_util::Full;
+use http::HeaderMap;
 use scoring::outcome::Outcome;
 use scoring::route::Attempt;
 use scoring::select::Pick;
 use scoring::time::{Span, Time};
 
+use super::back::{self, Back, Unreadable};
 use super::clocks::{self, Expired};
 use super::flight::{Flight, Landing};
 use super::life::Life;
 use super::opening::{self, Opened};
+use super::outgoing;
+use super::picture;
 use super::plan::Plan;
-use super::respond::{Failed, Original, Whole};
-use super::serving::Wire;
+use super::respond::{Failed, Original, TakenOn, Whole};
 use crate::clock;
 use crate::config::{LimitDialect, Timeouts};
-use crate::dialects::openai::classify::{self, Verdict};
-use crate::dialects::openai::error::Failure;
-use crate::dialects::openai::response;
-use crate::dialects::openai::splice::{self, UsageChunk};
-use crate::dialects::{limits, retry_after};
+use crate::dialects::classify::{self, Verdict};
+use crate::dialects::failure::Failure;
+use crate::dialects::format::Format;
+use crate::dialects::passage::Unfit;
+
+use crate::dialects::{limits, retry_after, words};
+use crate::images::answer;
 use crate::upstream::{self, Fault};
 
 /// Largest whole answer, bytes: images in base64 are the largest honest ones.
@@ -41,15 +43,14 @@ const MAX_ERROR: usize = 64 * 1024;
 /// How long an error's body may take once its head is here.
 const ERROR_BODY: Span = Span::from_secs(5);
 
-/// Client headers that go on to the provider.
-const FORWARDED: [HeaderName; 2] = [http::header::ACCEPT, HeaderName::from_static("openai-beta")];
-
 /// How an attempt ended, as far as this file sees it.
 pub(super) enum Landed {
     /// A whole answer.
     Whole(Whole),
     /// A stream whose first content token is here.
     Stream(Box<Opened>),
+    /// Pictures.
+    Picture(Box<answer::Body>),
     /// No answer.
     Failed(Box<Failed>),
 }
@@ -78,13 +79,28 @@ pub(super) async fn run(
     life.first.get_or_insert(place);
     life.last = Some(place);
     life.outcome = None;
-    let (request, usage_chunk) = request(plan, wire);
+    let Some(lane) = wire.lane(plan.asked.endpoint) else {
+        let message = "the route does not serve this endpoint";
+        return failed(flight, life, UNSUPPORTED, message);
+    };
+    let clocks = clocks::of(model.clocks, plan.asked.endpoint);
+    if let (Format::Images, Some(studio)) = (lane.format, &wire.studio) {
+        let scene = (plan, &model.clocks, began);
+        return Box::pin(picture::run(life, flight, scene, (studio, wire))).await;
+    }
+    let (request, usage_chunk) = match outgoing::request(life, plan, wire, lane) {
+        Ok(written) => written,
+        Err(why) => {
+            let rejected = (Outcome::Rejected, Failure::BadRequest);
+            return failed(flight, life, rejected, &why.to_string());
+        }
+    };
     let sent = Cell::new(None::<Time>);
     let deadline = || {
-        let head = Span::from(model.clocks.head);
+        let head = Span::from(clocks.head);
         let until = match sent.get() {
             Some(at) => at.plus(head),
-            None => began.plus(model.clocks.connect.into()).plus(head),
+            None => began.plus(clocks.connect.into()).plus(head),
         };
         until.min(plan.deadline)
     };
@@ -107,28 +123,19 @@ pub(super) async fn run(
     };
     let mut exchange = Exchange {
         flight,
-        clocks: model.clocks,
+        clocks,
         total: plan.deadline,
         head_at: now,
         limits: wire.limits,
+        back: Back {
+            endpoint: plan.asked.endpoint,
+            format: lane.format,
+            usage_chunk,
+            frame: (lane.format != plan.asked.endpoint.format()).then(|| back::frame(life, plan)),
+        },
     };
     exchange.limits(&response.head.headers, b"");
-    exchange.answer(life, response, usage_chunk).await
-}
-
-fn request(plan: &Plan<'_>, wire: &Wire) -> (upstream::Request, UsageChunk) {
-    let (body, usage_chunk) = splice::splice(&plan.asked.body, &plan.peek, &wire.model_json);
-    let mut request = http::Request::new(Full::new(body));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = wire.uris[plan.asked.endpoint as usize].clone();
-    let mut headers = wire.headers.clone();
-    for name in FORWARDED {
-        if let Some(value) = plan.asked.headers.get(&name) {
-            headers.insert(name, value.clone());
-        }
-    }
-    *request.headers_mut() = headers;
-    (request, usage_chunk)
+    exchange.answer(life, plan, response).await
 }
 
 /// An attempt whose response has begun.
@@ -140,6 +147,8 @@ pub(super) struct Exchange {
     pub(super) head_at: Time,
     /// How the provider tells its limits.
     limits: LimitDialect,
+    /// How the answer comes back.
+    back: Back,
 }
 
 impl Exchange {
@@ -164,33 +173,30 @@ impl Exchange {
     async fn answer(
         mut self,
         life: &mut Life,
+        plan: &Plan<'_>,
         response: upstream::Response,
-        usage_chunk: UsageChunk,
     ) -> Landed {
         if !response.head.status.is_success() {
             return Box::pin(self.refused(life, response)).await;
         }
-        if life.stream && is_event_stream(&response.head.headers) {
-            return Box::pin(opening::open(self, life, response, usage_chunk)).await;
+        if life.stream && self.back.is_stream(&response.head.headers) {
+            let passage = self.back.passage(life, plan);
+            return Box::pin(opening::open(self, life, response, passage)).await;
         }
         let upstream::Response { head, mut body, .. } = response;
         let bytes = match self.read_whole(&mut body, MAX_ANSWER).await {
             Ok(bytes) => bytes,
             Err(unread) => return self.unread(life, &unread),
         };
-        let wanted = if life.stream { "a stream" } else { "JSON" };
-        let seen = match response::read_whole(&bytes) {
-            Ok(seen) if seen.error => {
+        let (bytes, summary) = match self.back.whole(&head.headers, bytes, life, plan) {
+            Ok(read) => read,
+            Err(Unreadable::Refusal(bytes)) => {
                 let verdict = classify::error_in_success(&bytes);
                 return self.rejected(life, verdict, head.headers, bytes);
             }
-            Ok(seen) if !life.stream => seen,
-            _ => {
-                let message = format!("the provider's answer is not {wanted}");
-                return self.fail(life, MALFORMED, &message);
-            }
+            Err(Unreadable::Malformed(why)) => return self.fail(life, MALFORMED, &why),
         };
-        let usage = seen.usage.unwrap_or_default();
+        let usage = summary.usage.unwrap_or_default();
         life.input_tokens = usage.input.unwrap_or(life.input_tokens);
         life.output_tokens = usage.output.unwrap_or(0);
         life.outcome = Some(Outcome::Success);
@@ -256,6 +262,7 @@ impl Exchange {
             .read_whole(&mut body, MAX_ERROR)
             .await
             .unwrap_or_default();
+        let bytes = words::refusal(self.back.format, &head, bytes);
         let verdict = classify::refusal(head.status, &bytes);
         let mut landed = self.rejected(life, verdict, head.headers, bytes);
         if let Landed::Failed(failed) = &mut landed
@@ -279,6 +286,8 @@ impl Exchange {
         if verdict.outcome == Outcome::RateLimited {
             self.limits(&headers, &bytes);
         }
+        // Only words of the client's own dialect may be quoted.
+        let own = self.back.format.surface() == Some(life.surface);
         let landing = Landing {
             retry_after,
             ..verdict.outcome.into()
@@ -289,15 +298,16 @@ impl Exchange {
         self.flight.land(landing, now);
         Landed::Failed(Box::new(Failed {
             failure: verdict.failure,
-            message: "the provider refused the request".to_owned(),
+            message: told(verdict, &bytes),
             outcome: Some(verdict.outcome),
             remedy: verdict.remedy,
             retry_after,
-            original: Some(Original {
-                status: verdict.failure.telling().status,
+            original: own.then(|| Original {
+                status: verdict.failure.status().0,
                 headers,
                 bytes,
             }),
+            taken_on: TakenOn::No,
         }))
     }
 
@@ -312,6 +322,15 @@ impl Exchange {
         failed(self.flight, life, plain, message)
     }
 
+    /// Lands an attempt whose stream cannot go on.
+    pub(super) fn unfit(self, life: &mut Life, unfit: Unfit) -> Landed {
+        let plain = match unfit {
+            Unfit::Diverged => DIVERGED,
+            Unfit::TooLarge(_) | Unfit::Damaged => MALFORMED,
+        };
+        self.fail(life, plain, &unfit.to_string())
+    }
+
     fn unread(self, life: &mut Life, unread: &Unread) -> Landed {
         match unread {
             Unread::Expired => self.fail(life, TIMED_OUT, "the provider's answer came to a halt"),
@@ -324,10 +343,20 @@ impl Exchange {
     }
 }
 
+/// What the client is told of a refusal in other words than the provider's: nothing of our credentials and bills.
+fn told(verdict: Verdict, bytes: &[u8]) -> String {
+    let ours = verdict.outcome == Outcome::KeyRejected || verdict.failure == Failure::UpstreamAuth;
+    let said = if ours { None } else { words::message_in(bytes) };
+    said.unwrap_or_else(|| "the provider refused the request".to_owned())
+}
+
 pub(super) type Plain = (Outcome, Failure);
 
 pub(super) const TIMED_OUT: Plain = (Outcome::TimedOut, Failure::Timeout);
 pub(super) const LOST: Plain = (Outcome::Disconnected, Failure::Upstream);
+/// Another answer than the one that the client has the beginning of is nobody's fault.
+const DIVERGED: Plain = (Outcome::Canceled, Failure::Upstream);
+const UNSUPPORTED: Plain = (Outcome::Unsupported, Failure::Unsupported);
 pub(super) const MALFORMED: Plain = (Outcome::ServerError, Failure::Upstream);
 
 fn fault_verdict(fault: &Fault) -> Plain {
@@ -338,17 +367,16 @@ fn fault_verdict(fault: &Fault) -> Plain {
 }
 
 /// Lands an attempt that ended without words of the provider's.
-fn failed(mut flight: Flight, life: &mut Life, (outcome, failure): Plain, message: &str) -> Landed {
+pub(super) fn failed(
+    mut flight: Flight,
+    life: &mut Life,
+    (outcome, failure): Plain,
+    message: &str,
+) -> Landed {
     life.outcome = Some(outcome);
     flight.land(outcome, clock::now());
     Landed::Failed(Box::new(Failed {
         outcome: Some(outcome),
         ..Failed::local(failure, message)
     }))
-}
-
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
 }

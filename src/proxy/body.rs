@@ -6,7 +6,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use super::errand::Raw;
+use super::picture::stream::Reel;
 use super::relay::{Broken, Relay};
+use crate::images::answer;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -15,6 +18,12 @@ pub enum Body {
     Whole(Option<Bytes>),
     /// As it comes from a provider.
     Stream(Box<Relay>),
+    /// Pictures, written as they are taken.
+    Pictures(answer::Body),
+    /// Pictures that are still being made.
+    Reel(Box<Reel>),
+    /// As it comes from a provider, unread.
+    Raw(Box<Raw>),
 }
 
 impl From<Bytes> for Body {
@@ -36,13 +45,24 @@ impl http_body::Body for Body {
             Self::Stream(relay) => relay
                 .poll_next(cx)
                 .map(|next| next.map(|bytes| bytes.map(Frame::data))),
+            Self::Pictures(pieces) => {
+                Poll::Ready(pieces.next().map(|bytes| Ok(Frame::data(bytes))))
+            }
+            Self::Reel(reel) => reel
+                .poll_next(cx)
+                .map(|next| next.map(|bytes| bytes.map(Frame::data))),
+            Self::Raw(raw) => raw.poll_next(cx).map(|next| {
+                let framed = |bytes: Result<Bytes, _>| bytes.map(Frame::data).map_err(|_| Broken);
+                next.map(framed)
+            }),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
-            Self::Stream(_) => false,
+            Self::Pictures(pieces) => pieces.length() == 0,
+            Self::Stream(_) | Self::Reel(_) | Self::Raw(_) => false,
         }
     }
 
@@ -51,7 +71,8 @@ impl http_body::Body for Body {
             Self::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            Self::Stream(_) => SizeHint::default(),
+            Self::Pictures(pieces) => SizeHint::with_exact(pieces.length() as u64),
+            Self::Stream(_) | Self::Reel(_) | Self::Raw(_) => SizeHint::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use scoring::outcome::Outcome;
 use scoring::retry::{self, Committed};
-use scoring::select::{self, Pick};
+use scoring::select::{self, Decision, Pick};
 use scoring::time::Time;
 use scoring::walk::{Next, Setback, Walk};
 
@@ -15,11 +15,14 @@ use super::attempt::{self, Landed};
 use super::life::Life;
 use super::opening::Opened;
 use super::plan::Plan;
-use super::respond::{Failed, Whole, explanation};
+use super::respond::{Failed, TakenOn, Whole, explanation};
 use super::serving::Serving;
 use crate::clock;
-use crate::dialects::openai::classify::Remedy;
-use crate::dialects::openai::error::Failure;
+use crate::dialects::classify::Remedy;
+use crate::dialects::failure::Failure;
+use crate::dialects::format::Format;
+use crate::images::answer;
+use crate::routing::Choice;
 
 /// What becomes of a request.
 pub(super) enum Answer {
@@ -27,6 +30,8 @@ pub(super) enum Answer {
     Whole(Whole),
     /// A stream whose first content token is here.
     Stream(Box<Opened>),
+    /// Pictures.
+    Picture(Box<answer::Body>),
     /// No route could answer.
     Failed(Box<Failed>),
 }
@@ -39,21 +44,31 @@ struct Course<'a> {
     /// The models to try, in order.
     models: Vec<usize>,
     last: Option<Box<Failed>>,
+    /// Whether a model had no route that serves the endpoint.
+    unserved: bool,
+    /// Why a route's words cannot carry the request, if one's cannot.
+    obstacle: Option<String>,
 }
 
 /// Serves a planned request.
 pub(super) async fn run(life: &mut Life, plan: &Plan<'_>) -> Answer {
     let serving = Arc::clone(&life.serving);
-    let model = &serving.routing.models[plan.model];
-    let mut models = Vec::with_capacity(1 + model.fallbacks.len());
+    let fallbacks = plan.fallbacks(&serving);
+    let mut models = Vec::with_capacity(1 + fallbacks.len());
     models.push(plan.model);
-    models.extend_from_slice(&model.fallbacks);
+    models.extend(fallbacks.iter().filter(|&&it| it != plan.model));
+    let walk = match &plan.resume {
+        None => Walk::begin(models.len(), &life.worker.shared.budget, life.began),
+        Some(_) => Walk::resumed(models.len(), life.attempts),
+    };
     let mut course = Course {
-        walk: Walk::begin(models.len(), &life.worker.shared.budget, life.began),
+        walk,
         serving,
         plan,
         models,
         last: None,
+        unserved: false,
+        obstacle: None,
     };
     while let Some(position) = course.walk.model() {
         if let Some((pick, now)) = course.decide(life, position)
@@ -68,23 +83,115 @@ pub(super) async fn run(life: &mut Life, plan: &Plan<'_>) -> Answer {
 impl Course<'_> {
     fn decide(&mut self, life: &mut Life, position: usize) -> Option<(Pick, Time)> {
         let model = self.models[position];
-        let pool = &self.serving.routing.models[model].pool;
+        let purpose = self.plan.asked.endpoint.index();
+        let serving = Arc::clone(&self.serving);
+        let Some(choice) = serving.routing.models[model].choice(purpose) else {
+            self.unserved = true;
+            self.walk.take(&Decision::Exhausted);
+            return None;
+        };
         // The first decision is made at the moment the request was understood.
-        let now = if self.walk.attempts() == 0 && position == 0 {
+        let now = if life.attempts == 0 && position == 0 {
             life.began
         } else {
             clock::now()
         };
+        self.rule_out(life, model, choice);
+        self.rule_out_others(model, choice);
+        self.rule_out_broken(model, choice);
         let tried = self.walk.tried();
         let decision = life
             .worker
-            .with_rng(|rng| select::select(pool, &self.plan.ask, tried, now, rng));
+            .with_rng(|rng| select::select(&choice.pool, &self.plan.ask, tried, now, rng));
         if life.explain {
-            explanation(life, model, (&self.plan.ask, tried), &decision, now);
+            explanation(
+                life,
+                (model, choice),
+                (&self.plan.ask, tried),
+                &decision,
+                now,
+            );
         }
-        let pick = self.walk.take(&decision)?;
+        let mut pick = self.walk.take(&decision)?;
         life.p_select.get_or_insert(pick.propensity);
+        pick.index = choice.targets[pick.index];
         Some((pick, now))
+    }
+
+    /// Rules out the routes whose words cannot carry the request.
+    fn rule_out(&mut self, life: &Life, model: usize, choice: &Choice) {
+        let asked = self.plan.asked;
+        let changed = self.plan.meaning.is_changed();
+        if !changed && !self.serving.is_mixed(model, asked.endpoint) {
+            return;
+        }
+        let told = &life.worker.shared.lasting.recollections;
+        for (index, &target) in choice.targets.iter().enumerate() {
+            let wire = &self.serving.wires[model][target];
+            let Some(lane) = wire.lane(asked.endpoint) else {
+                continue;
+            };
+            if let (Format::Images, Some(studio)) = (lane.format, &wire.studio) {
+                let obstacle = self.plan.wish.obstacle(asked, studio, &wire.model.plain);
+                if let Some(obstacle) = obstacle {
+                    self.walk.rule_out(index);
+                    self.obstacle.get_or_insert(obstacle);
+                }
+                continue;
+            }
+            if lane.format == asked.endpoint.format() && !changed {
+                continue;
+            }
+            let obstacle = match self.plan.meaning.any_draft(asked, told, wire, lane) {
+                Ok(draft) => draft.losses.of_meaning().map(|what| {
+                    format!("No route of this model can serve a request with `{what}`.")
+                }),
+                Err(why) => Some(why.to_string()),
+            };
+            if let Some(obstacle) = obstacle {
+                self.walk.rule_out(index);
+                self.obstacle.get_or_insert(obstacle);
+            }
+        }
+    }
+
+    /// Rules out the accounts that do not keep what the request refers to, if one of the model's does.
+    fn rule_out_others(&mut self, model: usize, choice: &Choice) {
+        let Some(maker) = self.plan.maker else {
+            return;
+        };
+        let wires = &self.serving.wires[model];
+        let made = |target: &usize| wires[*target].maker == maker;
+        if !choice.targets.iter().any(made) {
+            return;
+        }
+        for (index, target) in choice.targets.iter().enumerate() {
+            if !made(target) {
+                self.walk.rule_out(index);
+            }
+        }
+    }
+
+    /// Rules out the routes whose streams broke off, as long as the request has another.
+    fn rule_out_broken(&mut self, model: usize, choice: &Choice) {
+        let Some(resume) = &self.plan.resume else {
+            return;
+        };
+        let is_broken = |place: (usize, usize)| resume.broken.contains(&place);
+        let purpose = self.plan.asked.endpoint.index();
+        let has_other = self.models.iter().any(|&model| {
+            let choice = self.serving.routing.models[model].choice(purpose);
+            let mut targets = choice.into_iter().flat_map(|choice| &choice.targets);
+            targets.any(|&target| !is_broken((model, target)))
+        });
+        if !has_other {
+            return;
+        }
+        for (index, &target) in choice.targets.iter().enumerate() {
+            if is_broken((model, target)) {
+                self.walk.rule_out(index);
+            }
+        }
     }
 
     /// Makes attempts on one route until it answers or scoring says to go on.
@@ -95,6 +202,7 @@ impl Course<'_> {
             let failed = match attempt::run(life, self.plan, place, pick, began).await {
                 Landed::Whole(whole) => return Some(Answer::Whole(whole)),
                 Landed::Stream(opened) => return Some(Answer::Stream(opened)),
+                Landed::Picture(pieces) => return Some(Answer::Picture(pieces)),
                 Landed::Failed(failed) => failed,
             };
             let now = clock::now();
@@ -141,17 +249,29 @@ impl Course<'_> {
         let failure = retry::Failure {
             outcome: failed.outcome.unwrap_or(Outcome::ServerError),
             retry_after: failed.retry_after,
-            committed: Committed::No,
+            committed: if failed.taken_on == TakenOn::Unknown {
+                Committed::Yes
+            } else {
+                Committed::No
+            },
         };
         let setback = Setback {
             policy: &model.retry,
             failure: &failure,
-            candidates: model.targets.len(),
+            candidates: model
+                .choice(self.plan.asked.endpoint.index())
+                .map_or(0, |choice| choice.targets.len()),
             larger_context: failed.remedy == Remedy::LargerContext && larger.is_some(),
             deadline_left: self.plan.deadline.since(now),
         };
         let worker = &life.worker;
-        worker.with_rng(|rng| self.walk.failed(&setback, &worker.shared.budget, now, rng))
+        let next =
+            worker.with_rng(|rng| self.walk.failed(&setback, &worker.shared.budget, now, rng));
+        match next {
+            // It would be submitted once more to whoever has taken it on.
+            Next::Again { .. } if failed.taken_on != TakenOn::No => Next::Stop,
+            next => next,
+        }
     }
 
     fn give_up(&mut self) -> Box<Failed> {
@@ -166,6 +286,14 @@ impl Course<'_> {
                     "Every route of this model is at its limits; try again later.",
                 )
             },
+            None if self.obstacle.is_some() => Failed::local(
+                Failure::BadRequest,
+                self.obstacle.as_deref().unwrap_or_default(),
+            ),
+            None if self.unserved => Failed::local(
+                Failure::Unsupported,
+                "No route of this model serves this endpoint.",
+            ),
             None => Failed::local(Failure::Overloaded, "No route of this model can serve now."),
         })
     }

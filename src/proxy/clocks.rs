@@ -8,12 +8,36 @@
 use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use scoring::time::Time;
 use tokio::time::{Sleep, sleep_until};
 
 use super::flight::Flight;
 use crate::clock;
+use crate::config::Timeouts;
+use crate::dialects::format::Endpoint;
+
+/// How long a provider may be silent that makes a picture within its answer: the slowest models take two minutes.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// The least that a clock may be while a picture is made.
+pub(super) fn patient(clock: Duration) -> Duration {
+    clock.max(PATIENCE)
+}
+
+/// The clocks of a request: those of its model, but silence is no sign of illness while a picture is made.
+pub(super) fn of(clocks: Timeouts, endpoint: Endpoint) -> Timeouts {
+    if !endpoint.is_picture() {
+        return clocks;
+    }
+    Timeouts {
+        head: patient(clocks.head),
+        first_token: patient(clocks.first_token),
+        between_tokens: patient(clocks.between_tokens),
+        ..clocks
+    }
+}
 
 /// The running clock ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::life::Life;
 use super::serving::Serving;
 use super::worker::Worker;
 use crate::clock;
-use crate::dialects::openai::response::Usage;
+use crate::dialects::seen::Usage;
 
 /// An attempt in flight.
 pub(super) struct Flight {

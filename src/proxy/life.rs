@@ -13,8 +13,10 @@ use scoring::time::{Span, Time};
 use super::serving::{Serving, Wire};
 use super::worker::Worker;
 use crate::clock;
+use crate::dialects::format::{Format, Surface};
 use crate::observe::metrics::Ending;
 use crate::observe::recorder::Record;
+use crate::routing::Pass;
 
 /// Longest request id taken over from a client, bytes.
 const MAX_CLIENT_ID: usize = 128;
@@ -50,6 +52,12 @@ impl RequestId {
         acceptable.then(|| Self(value.clone()))
     }
 
+    /// The id as text; ids are printable ASCII.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
     /// The header's value.
     #[must_use]
     pub const fn header(&self) -> &HeaderValue {
@@ -63,12 +71,20 @@ pub(super) struct Life {
     pub(super) worker: Rc<Worker>,
     pub(super) serving: Arc<Serving>,
     pub(super) id: RequestId,
+    /// In whose words errors are told.
+    pub(super) surface: Surface,
+    /// How the request was written.
+    pub(super) format: Format,
     pub(super) began: Time,
     /// The model asked for, once it is known.
     pub(super) model: Option<usize>,
     pub(super) class: &'static str,
     pub(super) stream: bool,
     pub(super) max_tokens: Option<u32>,
+    /// The model whose routes a rule chose, once that was asked; the model itself where none did.
+    pub(super) chosen: Option<usize>,
+    /// What lets it be in its workflow, until it is over.
+    pub(super) pass: Option<Pass>,
     /// Attempts made.
     pub(super) attempts: u32,
     /// Time spent on providers and in back-off, which is not the gateway's own.
@@ -84,7 +100,11 @@ pub(super) struct Life {
     pub(super) ttft: Option<Span>,
     pub(super) p_select: Option<f32>,
     pub(super) input_tokens: u32,
+    /// The work that scoring was told instead of input tokens, where tokens measure nothing.
+    pub(super) work: Option<u32>,
     pub(super) output_tokens: u32,
+    /// What the last attempt's words could not carry, by its name in the client's.
+    pub(super) dropped: Vec<&'static str>,
     /// The decision, written out, if the client asked.
     pub(super) explained: Option<String>,
     pub(super) explain: bool,
@@ -92,7 +112,7 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn begin(worker: &Rc<Worker>, headers: &HeaderMap) -> Self {
+    pub(super) fn begin(worker: &Rc<Worker>, headers: &HeaderMap, surface: Surface) -> Self {
         let metrics = worker.shared.metrics();
         metrics.started.inc();
         metrics.inflight.inc();
@@ -100,11 +120,15 @@ impl Life {
             serving: worker.shared.serving.load_full(),
             id: RequestId::of_client(headers).unwrap_or_else(|| worker.new_id()),
             worker: Rc::clone(worker),
+            surface,
+            format: Format::Chat,
             began: clock::now(),
             model: None,
             class: "chat",
             stream: false,
             max_tokens: None,
+            chosen: None,
+            pass: None,
             attempts: 0,
             waited: Span::ZERO,
             last: None,
@@ -114,7 +138,9 @@ impl Life {
             ttft: None,
             p_select: None,
             input_tokens: 0,
+            work: None,
             output_tokens: 0,
+            dropped: Vec::new(),
             explained: None,
             explain: headers
                 .get("x-trimtab-explain")
@@ -185,7 +211,7 @@ impl Life {
             class: self.class,
             model: Arc::clone(&self.serving.names[model]),
             tenant: None,
-            input: self.input_tokens,
+            input: self.work.unwrap_or(self.input_tokens),
             output: self.output_tokens,
             max_tokens: self.max_tokens,
             stream: self.stream,

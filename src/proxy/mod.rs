@@ -4,26 +4,40 @@
 //!
 //! # Invariants
 //! - Every attempt ends in exactly one [`Outcome`](scoring::outcome::Outcome), every request in exactly one [`Ending`](crate::observe::metrics::Ending).
-//! - Once a content byte has reached the client there is no other attempt.
+//! - Once a content byte has reached the client there is no other attempt, but where the model's `stream_recovery` asks for one: then the client's text goes on and never begins again.
 //! - Dropping the future or the body that it returned ends the upstream attempt at once.
-//! - No lock, no spawned task, no channel and no metric look-up by label on this path.
+//! - No lock, no spawned task, no channel and no metric look-up by label on this path; pictures, which take seconds, may have a lock and a task.
 
 mod attempt;
+mod back;
 mod body;
 mod chain;
 mod clocks;
+mod errand;
 mod flight;
 mod life;
+mod meaning;
 mod opening;
+mod outgoing;
+mod pace;
+mod picture;
 mod plan;
+mod recollection;
 mod relay;
+mod rescue;
 mod respond;
 mod serving;
+mod sign;
+mod tokens;
 mod worker;
+mod workflow;
 
 pub use body::Body;
+pub use errand::{Errand, To, run as run_errand};
 pub use life::RequestId;
-pub use serving::{BuildError, Endpoint, Lasting, Serving};
+pub use recollection::Recollections;
+pub use serving::{BuildError, Lasting, Serving};
+pub use tokens::Tokens;
 pub use worker::{Shared, Worker};
 
 use std::rc::Rc;
@@ -31,46 +45,84 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::HeaderMap;
 
-use crate::dialects::openai::error::Failure;
+use plan::Stop;
+use rescue::Spare;
+
+use crate::dialects::failure::Failure;
+use crate::dialects::format::{Endpoint, Surface};
 
 /// A request as the server hands it over: authenticated, its body complete.
 #[derive(Debug)]
 pub struct Asked {
     /// What kind of answer is asked for.
     pub endpoint: Endpoint,
+    /// The model, where the path names it.
+    pub model: Option<String>,
+    /// How it came to a workflow, if it did.
+    pub way: Way,
+    /// The path's query.
+    pub query: Option<String>,
     /// The client's headers.
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
 }
 
+/// How a request comes to a workflow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By the model's name, if at all.
+    Model,
+    /// By its path, which names the workflow.
+    Path(String),
+    /// It has entered, and is what the workflow made of it.
+    Entered,
+}
+
 /// Serves one request.
 pub async fn handle(worker: &Rc<Worker>, asked: Asked) -> http::Response<Body> {
-    let mut life = life::Life::begin(worker, &asked.headers);
-    let plan = match plan::plan(&mut life, &asked) {
-        Ok(plan) => plan,
-        Err(refusal) => return respond::failed(life, *refusal),
+    let mut life = life::Life::begin(worker, &asked.headers, asked.endpoint.surface());
+    let mut entered = None;
+    let planned = match plan::plan(&mut life, &asked) {
+        Err(Stop::Enter(model)) => match workflow::enter(&mut life, &asked, model) {
+            Ok(inside) => plan::plan(&mut life, entered.insert(inside)),
+            Err(refusal) => Err(Stop::Refused(refusal)),
+        },
+        planned => planned,
     };
-    match chain::run(&mut life, &plan).await {
-        chain::Answer::Whole(whole) => respond::whole(life, whole),
-        chain::Answer::Stream(opened) => respond::stream(life, opened),
-        chain::Answer::Failed(failed) => respond::failed(life, *failed),
+    let plan = match planned {
+        Ok(plan) => plan,
+        Err(stop) => return respond::failed(life, *stop.refusal()),
+    };
+    if plan.tells_progress(&life) {
+        drop(plan);
+        return Box::pin(picture::stream::run(life, entered.unwrap_or(asked))).await;
     }
+    let answer = chain::run(&mut life, &plan).await;
+    let how = plan.recovery;
+    drop(plan);
+    let streams = matches!(answer, chain::Answer::Stream(_));
+    let spare = if streams {
+        Spare::of(entered.unwrap_or(asked), how)
+    } else {
+        None
+    };
+    respond::answer(life, answer, spare)
 }
 
 /// Refuses a request that did not get as far as [`handle`], in the client's dialect.
 pub fn refuse(
     worker: &Rc<Worker>,
     headers: &HeaderMap,
-    failure: Failure,
-    message: &str,
+    surface: Surface,
+    (failure, message): (Failure, &str),
 ) -> http::Response<Body> {
-    let life = life::Life::begin(worker, headers);
+    let life = life::Life::begin(worker, headers, surface);
     respond::failed(life, respond::Failed::local(failure, message))
 }
 
 /// Answers a question that needs no provider, such as the list of models.
 pub fn answer(worker: &Rc<Worker>, headers: &HeaderMap, json: Bytes) -> http::Response<Body> {
-    let life = life::Life::begin(worker, headers);
+    let life = life::Life::begin(worker, headers, Surface::OpenAi);
     respond::local(life, json)
 }

@@ -9,9 +9,9 @@ use super::attempt::{self, Exchange, Landed};
 use super::clocks::{self, Expired};
 use super::life::Life;
 use crate::clock;
-use crate::dialects::openai::classify;
-use crate::dialects::openai::splice::UsageChunk;
-use crate::dialects::openai::tap::{Passed, Tap};
+use crate::dialects::classify;
+use crate::dialects::passage::Passage;
+use crate::dialects::tap::{Passed, Progress};
 use crate::upstream;
 
 /// Most bytes held back before the first content token; lifecycle frames are below 4 KiB together.
@@ -24,7 +24,7 @@ pub(super) struct Opened {
     /// What has arrived so far, to be sent first.
     pub(super) held: Bytes,
     pub(super) body: upstream::Body,
-    pub(super) tap: Tap,
+    pub(super) passage: Passage,
 }
 
 /// Reads up to the first content token.
@@ -32,10 +32,9 @@ pub(super) async fn open(
     mut exchange: Exchange,
     life: &mut Life,
     response: upstream::Response,
-    usage_chunk: UsageChunk,
+    mut passage: Passage,
 ) -> Landed {
     let upstream::Response { head, mut body, .. } = response;
-    let mut tap = Tap::new(usage_chunk);
     let mut held = BytesMut::new();
     let until = exchange
         .head_at
@@ -51,16 +50,17 @@ pub(super) async fn open(
             Ok(Some(Err(fault))) => {
                 return exchange.fail(life, attempt::LOST, &fault.to_string());
             }
-            Ok(Some(Ok(bytes))) => match tap.pass(bytes) {
+            Ok(Some(Ok(bytes))) => match passage.pass(bytes) {
                 Ok(passed) => passed,
-                Err(error) => {
-                    let message = error.to_string();
-                    return exchange.fail(life, attempt::MALFORMED, &message);
-                }
+                Err(unfit) => return exchange.unfit(life, unfit),
             },
             Ok(None) => {
-                let rest = tap.rest();
-                if rest.error.is_none() && !tap.finished && !tap.done {
+                let rest = match passage.rest() {
+                    Ok(rest) => rest,
+                    Err(unfit) => return exchange.unfit(life, unfit),
+                };
+                if rest.error.is_none() && !passage.progress().finished && !passage.progress().done
+                {
                     let message = "the provider's stream ended before it began";
                     return exchange.fail(life, attempt::LOST, message);
                 }
@@ -71,7 +71,7 @@ pub(super) async fn open(
             let verdict = classify::error_in_success(&error);
             return exchange.rejected(life, verdict, head.headers, error);
         }
-        if begins(&passed, &tap) {
+        if begins(&passed, passage.progress()) {
             let now = clock::now();
             exchange.waited(life, now);
             exchange.flight.first_token(now);
@@ -81,7 +81,7 @@ pub(super) async fn open(
                 head,
                 held: join(held, passed.bytes),
                 body,
-                tap,
+                passage,
             }));
         }
         held.extend_from_slice(&passed.bytes);
@@ -93,8 +93,8 @@ pub(super) async fn open(
 }
 
 /// Whether the client's answer begins here: with content, or with the end of an empty answer.
-fn begins(passed: &Passed, tap: &Tap) -> bool {
-    passed.content || tap.finished || tap.done
+fn begins(passed: &Passed, progress: &Progress) -> bool {
+    passed.content || progress.finished || progress.done
 }
 
 fn join(mut held: BytesMut, bytes: Bytes) -> Bytes {

@@ -17,14 +17,19 @@ use scoring::select::{self, Decision, Tried};
 use scoring::time::{Span, Time};
 
 use super::body::Body;
+use super::chain::Answer;
 use super::life::Life;
 use super::opening::Opened;
 use super::relay::Relay;
+use super::rescue::Spare;
 use crate::clock;
-use crate::dialects::openai::classify::Remedy;
-use crate::dialects::openai::error::{self, Failure, Retry};
+use crate::dialects::classify::Remedy;
+use crate::dialects::failure::{Failure, Retry};
+use crate::dialects::format::Surface;
+use crate::images::answer;
 use crate::observe::explain;
 use crate::observe::metrics::Ending;
+use crate::routing::Choice;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_SHORT: HeaderName = HeaderName::from_static("request-id");
@@ -32,6 +37,7 @@ const OWN_ID: HeaderName = HeaderName::from_static("x-trimtab-request-id");
 const ROUTE: HeaderName = HeaderName::from_static("x-trimtab-route");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-trimtab-attempts");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-trimtab-overhead-us");
+const DROPPED: HeaderName = HeaderName::from_static("x-trimtab-dropped");
 const DECISION: HeaderName = HeaderName::from_static("x-trimtab-decision");
 const UPSTREAM_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 const CACHE: HeaderName = HeaderName::from_static("x-cache-status");
@@ -47,6 +53,9 @@ const MAX_EXPLAINED: usize = 16 * 1024;
 
 /// Longest message of ours, bytes.
 const MAX_MESSAGE: usize = 1_024;
+
+/// What the names of a provider's headers begin with that go on to the client.
+const PASSED: [&str; 4] = ["x-ratelimit-", "openai-", "anthropic-", "x-goog-"];
 
 /// A whole answer.
 #[derive(Debug)]
@@ -65,6 +74,20 @@ pub(super) struct Failed {
     pub(super) retry_after: Option<Span>,
     /// The provider's own words.
     pub(super) original: Option<Original>,
+    /// Whether the provider had taken the request on, so that it may be paid for.
+    pub(super) taken_on: TakenOn,
+}
+
+/// What became of a request that a provider takes on before it answers it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum TakenOn {
+    /// It was not taken on, or there is no such thing.
+    #[default]
+    No,
+    /// It was, and the provider says that nothing comes of it.
+    InVain,
+    /// It was, and something may come of it: nobody else is asked.
+    Unknown,
 }
 
 /// A provider's refusal in its own words.
@@ -90,21 +113,35 @@ impl Failed {
             remedy: Remedy::None,
             retry_after: None,
             original: None,
+            taken_on: TakenOn::No,
+        }
+    }
+
+    /// The event that ends a stream for it.
+    pub(super) fn event(&self, life: &Life) -> Bytes {
+        match &self.original {
+            Some(original) if self.may_quote(life.surface) => {
+                Bytes::from([b"data: ", &*original.bytes, b"\n\n"].concat())
+            }
+            _ => life
+                .format
+                .error_event(self.failure, &self.message, life.id.text()),
         }
     }
 
     /// Whether the provider's words may go to the client: they are in its dialect and not about our credentials.
-    fn may_quote(&self) -> bool {
+    fn may_quote(&self, surface: Surface) -> bool {
         let quotable = !matches!(self.failure, Failure::UpstreamAuth)
             && self.outcome != Some(Outcome::KeyRejected);
         quotable
             && self
                 .original
                 .as_ref()
-                .is_some_and(|original| error::is_error_object(&original.bytes))
+                .is_some_and(|original| surface.is_error(&original.bytes))
     }
 
-    fn ending(&self) -> Ending {
+    /// How the request is counted.
+    pub(super) fn ending(&self) -> Ending {
         match self.failure {
             Failure::Internal => Ending::Internal,
             Failure::Draining => Ending::Shed,
@@ -119,8 +156,40 @@ impl Failed {
     }
 }
 
+/// What a request has come to.
+pub(super) fn answer(life: Life, answer: Answer, spare: Option<Spare>) -> Response<Body> {
+    match answer {
+        Answer::Whole(answer) => whole(life, answer),
+        Answer::Stream(opened) => stream(life, opened, spare),
+        Answer::Picture(pieces) => pictures(life, *pieces),
+        Answer::Failed(refusal) => failed(life, *refusal),
+    }
+}
+
+/// Pictures, as one object or as the events of a stream.
+fn pictures(mut life: Life, pieces: answer::Body) -> Response<Body> {
+    let now = clock::now();
+    let mut headers = head(&mut life, now);
+    if life.stream {
+        is_stream(&mut headers);
+    } else {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    life.end(Ending::Ok, 200, now);
+    finish(StatusCode::OK, headers, Body::Pictures(pieces))
+}
+
+/// Marks an answer as a stream of events.
+pub(super) fn is_stream(headers: &mut HeaderMap) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(
+        http::header::CACHE_CONTROL,
+        HeaderValue::from_static("no-cache"),
+    );
+}
+
 /// A whole answer of a provider.
-pub(super) fn whole(mut life: Life, whole: Whole) -> Response<Body> {
+fn whole(mut life: Life, whole: Whole) -> Response<Body> {
     let now = clock::now();
     let mut headers = head(&mut life, now);
     take_over(&mut headers, &whole.headers);
@@ -132,14 +201,13 @@ pub(super) fn whole(mut life: Life, whole: Whole) -> Response<Body> {
 }
 
 /// A stream of a provider.
-pub(super) fn stream(mut life: Life, opened: Box<Opened>) -> Response<Body> {
+fn stream(mut life: Life, opened: Box<Opened>, spare: Option<Spare>) -> Response<Body> {
     let mut headers = head(&mut life, clock::now());
     take_over(&mut headers, &opened.head.headers);
-    headers.insert(
-        http::header::CACHE_CONTROL,
-        HeaderValue::from_static("no-cache"),
-    );
-    let body = Body::Stream(Box::new(Relay::new(life, *opened)));
+    let kind = opened.passage.content_type();
+    is_stream(&mut headers);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    let body = Body::Stream(Box::new(Relay::new(life, *opened, spare)));
     finish(StatusCode::OK, headers, body)
 }
 
@@ -155,9 +223,9 @@ pub(super) fn local(mut life: Life, json: Bytes) -> Response<Body> {
 /// A failure.
 pub(super) fn failed(mut life: Life, failed: Failed) -> Response<Body> {
     let now = clock::now();
-    let telling = failed.failure.telling();
+    let (told, retry) = failed.failure.status();
     let mut headers = head(&mut life, now);
-    match telling.retry {
+    match retry {
         Retry::Unsaid => {}
         Retry::Yes => drop(headers.insert(SHOULD_RETRY, HeaderValue::from_static("true"))),
         Retry::No => drop(headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"))),
@@ -167,18 +235,22 @@ pub(super) fn failed(mut life: Life, failed: Failed) -> Response<Body> {
         headers.insert(RETRY_AFTER_MS, HeaderValue::from(millis));
         headers.insert(RETRY_AFTER, HeaderValue::from(millis.div_ceil(1_000)));
     }
-    let quote = failed.may_quote();
+    let quote = failed.may_quote(life.surface);
     let ending = failed.ending();
     let (status, body) = match failed.original {
         Some(original) if quote => {
             take_over(&mut headers, &original.headers);
-            if let (Retry::Unsaid, Some(said)) = (telling.retry, original.headers.get(SHOULD_RETRY))
-            {
+            if let (Retry::Unsaid, Some(said)) = (retry, original.headers.get(SHOULD_RETRY)) {
                 headers.insert(SHOULD_RETRY, said.clone());
             }
             (original.status, original.bytes)
         }
-        _ => (telling.status, error::body(failed.failure, &failed.message)),
+        _ => {
+            let body = life
+                .surface
+                .error(failed.failure, &failed.message, life.id.text());
+            (told, body)
+        }
     };
     // The error may have come in a stream, whose type it does not have.
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -186,7 +258,7 @@ pub(super) fn failed(mut life: Life, failed: Failed) -> Response<Body> {
     finish(status, headers, Body::from(body))
 }
 
-fn finish(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
+pub(super) fn finish(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -194,7 +266,7 @@ fn finish(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> 
 }
 
 /// The headers that every response has.
-fn head(life: &mut Life, now: Time) -> HeaderMap {
+pub(super) fn head(life: &mut Life, now: Time) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(HEADERS);
     let id = life.id.header();
     headers.insert(REQUEST_ID, id.clone());
@@ -209,6 +281,11 @@ fn head(life: &mut Life, now: Time) -> HeaderMap {
     headers.insert(OVERHEAD, HeaderValue::from(overhead.as_micros()));
     headers.insert(CACHE, HeaderValue::from_static("BYPASS"));
     headers.insert(TIMING, timing(overhead, life.waited));
+    if !life.dropped.is_empty()
+        && let Ok(value) = HeaderValue::try_from(life.dropped.join(", "))
+    {
+        headers.insert(DROPPED, value);
+    }
     if let Some(explained) = life.explained.take()
         && let Ok(value) = HeaderValue::from_str(&explained)
     {
@@ -236,9 +313,10 @@ fn timing(overhead: Span, waited: Span) -> HeaderValue {
 fn take_over(headers: &mut HeaderMap, from: &HeaderMap) {
     for (name, value) in from {
         let text = name.as_str();
-        if text.starts_with("x-ratelimit-") || text.starts_with("openai-") || name == CONTENT_TYPE {
+        let passes = PASSED.iter().any(|prefix| text.starts_with(prefix));
+        if passes || name == CONTENT_TYPE {
             headers.insert(name.clone(), value.clone());
-        } else if name == REQUEST_ID {
+        } else if name == REQUEST_ID || name == REQUEST_ID_SHORT {
             headers.insert(UPSTREAM_ID, value.clone());
         }
     }
@@ -247,15 +325,16 @@ fn take_over(headers: &mut HeaderMap, from: &HeaderMap) {
 /// Writes a decision out for the client that asked for it.
 pub(super) fn explanation(
     life: &mut Life,
-    model: usize,
+    (model, choice): (usize, &Choice),
     (ask, tried): (&Ask, &Tried),
     decision: &Decision,
     now: Time,
 ) {
-    let pool = &life.serving.routing.models[model].pool;
     let wires = &life.serving.wires[model];
-    let explanation = select::explain(pool, ask, tried, now);
-    let json = explain::decision(decision, &explanation, |index| &wires[index].name);
+    let explanation = select::explain(&choice.pool, ask, tried, now);
+    let json = explain::decision(decision, &explanation, |index| {
+        &wires[choice.targets[index]].name
+    });
     let mut text = json.to_string();
     if text.len() > MAX_EXPLAINED {
         text = json["picked"].to_string();

@@ -14,37 +14,21 @@ use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, InvalidHeaderValue, USER_AGENT,
 };
 use http::uri::InvalidUri;
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde_json::json;
 
-use crate::config::{BaseUrl, Config, HttpVersion, LimitDialect, Provider, Scheme};
+use super::picture::Studio;
+use super::recollection::Recollections;
+use super::sign::Signer;
+use super::tokens::Tokens;
+use crate::config::{BaseUrl, Config, Dialect, HttpVersion, Key, LimitDialect, Provider, Scheme};
+use crate::dialects::bedrock::credentials::Credentials;
+use crate::dialects::format::{Endpoint, Format, Speaker, Surface};
+use crate::dialects::openai::splice::ModelName;
+use crate::dialects::{anthropic, gemini};
 use crate::observe::metrics::{Metrics, ModelHandles, RouteHandles};
-use crate::routing::{Model, Registry, Snapshot, Target};
+use crate::routing::{Maker, Makers, Model, Purposes, Registry, Snapshot, Target};
 use crate::upstream::{self, Origin, Origins, Protocol, TlsError, Transport};
-
-/// What kind of answer is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// `/v1/chat/completions`.
-    Chat,
-    /// `/v1/completions`.
-    Completions,
-    /// `/v1/embeddings`.
-    Embeddings,
-}
-
-impl Endpoint {
-    const ALL: [Self; 3] = [Self::Chat, Self::Completions, Self::Embeddings];
-
-    /// The path below a provider's base URL.
-    const fn path(self) -> &'static str {
-        match self {
-            Self::Chat => "/chat/completions",
-            Self::Completions => "/completions",
-            Self::Embeddings => "/embeddings",
-        }
-    }
-}
 
 /// Why a checked configuration cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +59,14 @@ pub enum BuildError {
         /// What is wrong.
         source: InvalidHeaderValue,
     },
+    /// A vendor's images cannot be asked for below a base URL.
+    #[error("provider `{provider}`: images cannot be asked for below {url}")]
+    Base {
+        /// The provider's name.
+        provider: String,
+        /// The base URL.
+        url: String,
+    },
     /// A provider is a stand-in, but no stand-ins run.
     #[error("provider `{0}` has base_url \"mock\", but there is no [mock] section")]
     NoMock(String),
@@ -89,27 +81,75 @@ pub struct Serving {
     pub routing: Snapshot,
     /// How each route of each model is called.
     pub(super) wires: Vec<Vec<Wire>>,
+    /// For each model a bit for each endpoint that one of its routes serves in other words than the client's.
+    mixed: Vec<u32>,
+    /// Every account, in the order of providers and their keys.
+    pub(super) posts: Vec<Post>,
     /// Metric handles of each model.
     pub(super) handles: Vec<ModelHandles>,
     /// The models' names, shared with records.
     pub(super) names: Vec<Arc<str>>,
-    /// The answer to `GET /v1/models`.
-    pub models_json: Bytes,
+    /// The answers to `GET /v1/models`, in OpenAI's, Anthropic's and Gemini's words.
+    models_json: [Bytes; 3],
 }
 
 /// How a route is called.
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) origin: Arc<Origin>,
-    pub(super) uris: [Uri; Endpoint::ALL.len()],
+    /// How each endpoint is served, by its number; none where the route cannot.
+    lanes: Vec<Option<Lane>>,
     pub(super) headers: HeaderMap,
-    /// The upstream's model name as a JSON string, quotes included.
-    pub(super) model_json: Box<str>,
+    pub(super) dialect: Dialect,
+    /// Whether a stream may be asked for its usage.
+    pub(super) stream_usage: bool,
+    /// The account.
+    pub(super) maker: Maker,
+    /// What signs each request, where a header of the key alone is not enough.
+    pub(super) signer: Option<Signer>,
+    /// How images are made by an API of the provider's own, where it has one.
+    pub(super) studio: Option<Arc<Studio>>,
+    /// The upstream's model.
+    pub(super) model: ModelName,
+    /// The most output tokens that it writes, if known.
+    pub(super) max_output_tokens: Option<u32>,
     pub(super) limits: LimitDialect,
     /// The route's name, as a header value and for records.
     pub(super) name_header: HeaderValue,
     pub(super) name: Arc<str>,
     pub(super) handles: RouteHandles,
+}
+
+/// An account at a provider, as errands reach it.
+#[derive(Debug)]
+pub(super) struct Post {
+    pub(super) provider: Box<str>,
+    pub(super) dialect: Dialect,
+    /// Whether it keeps responses.
+    pub(super) responses: bool,
+    pub(super) maker: Maker,
+    pub(super) origin: Arc<Origin>,
+    /// The path of the base URL.
+    pub(super) base: Box<str>,
+    pub(super) headers: HeaderMap,
+}
+
+/// How a route serves one endpoint.
+#[derive(Debug)]
+pub(super) struct Lane {
+    /// In whose words the provider is asked and answers.
+    pub(super) format: Format,
+    /// Where a whole answer is asked for.
+    pub(super) whole: Uri,
+    /// Where a stream is asked for.
+    pub(super) stream: Uri,
+}
+
+impl Wire {
+    /// How the route serves an endpoint.
+    pub(super) fn lane(&self, endpoint: Endpoint) -> Option<&Lane> {
+        self.lanes.get(endpoint.index())?.as_ref()
+    }
 }
 
 /// What a snapshot is built with, besides the configuration; lives as long as the process.
@@ -121,6 +161,12 @@ pub struct Lasting {
     pub origins: Origins,
     /// All metrics.
     pub metrics: Arc<Metrics>,
+    /// Who made which response.
+    pub makers: Makers,
+    /// What was told to clients and may be meant by its id.
+    pub recollections: Recollections,
+    /// Google's tokens.
+    pub tokens: Tokens,
 }
 
 impl Serving {
@@ -138,7 +184,15 @@ impl Serving {
             .iter()
             .map(|provider| address(provider, mock))
             .collect::<Result<Vec<_>, _>>()?;
-        let routing = Snapshot::new(&config, &lasting.registry);
+        let purposes = Purposes {
+            count: Endpoint::ALL.len(),
+            serves: &|provider, model, purpose| {
+                let endpoint = Endpoint::ALL.get(purpose);
+                endpoint
+                    .is_some_and(|endpoint| speaker(provider, model).format(*endpoint).is_some())
+            },
+        };
+        let routing = Snapshot::new(&config, &lasting.registry, purposes);
         let mut wires = Vec::with_capacity(routing.models.len());
         for model in &routing.models {
             let of_model = model
@@ -148,6 +202,7 @@ impl Serving {
                 .collect::<Result<Vec<_>, _>>()?;
             wires.push(of_model);
         }
+        let posts = posts(&config, &endpoints, lasting)?;
         let handles = routing
             .models
             .iter()
@@ -160,18 +215,41 @@ impl Serving {
                 .map(|model| Arc::from(&*model.name))
                 .collect(),
             models_json: models_json(&routing),
+            mixed: wires.iter().map(|wires| mixed(wires)).collect(),
             wires,
+            posts,
             handles,
             routing,
             config,
         })
     }
 
-    /// The answer to `GET /v1/models/{id}`, if there is such a model.
+    /// Whether a route of the model serves the endpoint in other words than the client's.
+    pub(super) fn is_mixed(&self, model: usize, endpoint: Endpoint) -> bool {
+        let bits = self.mixed.get(model).copied().unwrap_or(0);
+        bits >> endpoint.index() & 1 == 1
+    }
+
+    /// The answer to `GET /v1/models` in these words.
     #[must_use]
-    pub fn model_json(&self, name: &str) -> Option<Bytes> {
+    pub fn models_json(&self, surface: Surface) -> Bytes {
+        let [openai, anthropic, gemini] = &self.models_json;
+        match surface {
+            Surface::OpenAi => openai.clone(),
+            Surface::Anthropic => anthropic.clone(),
+            Surface::Gemini => gemini.clone(),
+        }
+    }
+
+    /// The answer to `GET /v1/models/{id}` in these words, if there is such a model.
+    #[must_use]
+    pub fn model_json(&self, surface: Surface, name: &str) -> Option<Bytes> {
         self.routing.find(name)?;
-        Some(Bytes::from(model_object(name).to_string()))
+        Some(match surface {
+            Surface::OpenAi => Bytes::from(model_object(name).to_string()),
+            Surface::Anthropic => anthropic::models::one(name),
+            Surface::Gemini => gemini::models::one(name),
+        })
     }
 }
 
@@ -184,7 +262,7 @@ fn address(provider: &Provider, mock: Option<SocketAddr>) -> Result<BaseUrl, Bui
                 scheme: Scheme::Http,
                 host: at.ip().to_string(),
                 port: at.port(),
-                path: format!("/{}/v1", provider.name),
+                path: format!("/{}{}", provider.name, provider.dialect.stand_in_path()),
             })
         }
     }
@@ -200,17 +278,131 @@ fn wire(
     let provider = &config.providers[target.provider];
     let key = &provider.keys[target.key];
     let named = || provider.name.clone();
-    let uri = |endpoint: Endpoint| {
-        format!("{}{}", url.path, endpoint.path())
+    let speaker = speaker(provider, &target.identity.model);
+    let uri = |path: &str| {
+        let version = version(provider, url, path);
+        format!("{}{path}{version}", url.path)
             .parse::<Uri>()
             .map_err(|source| BuildError::Uri {
                 provider: named(),
                 source,
             })
     };
+    let lane = |endpoint: Endpoint| {
+        let format = speaker.format(endpoint);
+        format
+            .map(|format| {
+                Ok(Lane {
+                    format,
+                    whole: uri(&path(&speaker, provider, url, (format, false)))?,
+                    stream: uri(&path(&speaker, provider, url, (format, true)))?,
+                })
+            })
+            .transpose()
+    };
+    let lanes = Endpoint::ALL
+        .into_iter()
+        .map(lane)
+        .collect::<Result<Vec<_>, BuildError>>()?;
     let header = |text: &str, what: &'static str| {
         HeaderValue::from_str(text).map_err(|source| BuildError::Header {
             provider: named(),
+            what,
+            source,
+        })
+    };
+    let headers = headers(provider, key, url)?;
+    let name = target.identity.to_string();
+    let origin = origin(provider, url, &model.clocks, lasting)?;
+    let reached = (Arc::clone(&origin), transport(provider, &model.clocks));
+    let studio = Studio::of(provider, key, url, reached).map_err(|url| BuildError::Base {
+        provider: named(),
+        url,
+    })?;
+    Ok(Wire {
+        origin,
+        studio: studio.map(Arc::new),
+        lanes,
+        headers,
+        dialect: provider.dialect,
+        stream_usage: provider.serves.stream_usage,
+        maker: lasting.makers.maker(&provider.name, &key.name),
+        signer: signer(provider, key, url, lasting),
+        model: ModelName::new(&target.identity.model),
+        max_output_tokens: target.max_output_tokens,
+        limits: provider.limits,
+        name_header: header(&name, "name")?,
+        handles: lasting.metrics.route(&name),
+        name: Arc::from(name),
+    })
+}
+
+/// What signs the requests of an account, where its key alone is not enough.
+fn signer(provider: &Provider, key: &Key, url: &BaseUrl, lasting: &Lasting) -> Option<Signer> {
+    if provider.dialect == Dialect::Vertex {
+        return lasting.tokens.of(key.secret.expose()).map(Signer::Google);
+    }
+    if provider.dialect != Dialect::Bedrock || key.secret.is_empty() {
+        return None;
+    }
+    let credentials = Credentials::read(key.secret.expose()).ok()?;
+    // The host names the region, unless it is a stand-in's or a private endpoint's.
+    let named = url
+        .host
+        .strip_prefix("bedrock-runtime.")
+        .and_then(|rest| rest.split('.').next());
+    let region = named.unwrap_or(if provider.region.is_empty() {
+        "us-east-1"
+    } else {
+        &provider.region
+    });
+    Some(Signer::Amazon {
+        credentials,
+        region: region.into(),
+        host: url.authority().into(),
+    })
+}
+
+/// A bit for each endpoint that a route serves in other words than the client's.
+fn mixed(wires: &[Wire]) -> u32 {
+    let other = |endpoint: &Endpoint| {
+        wires.iter().any(|wire| {
+            wire.lane(*endpoint)
+                .is_some_and(|lane| lane.format != endpoint.format())
+        })
+    };
+    let bits = Endpoint::ALL.iter().filter(|endpoint| other(endpoint));
+    bits.fold(0, |bits, endpoint| bits | 1 << endpoint.index())
+}
+
+/// Every account, as errands reach it.
+fn posts(
+    config: &Config,
+    endpoints: &[BaseUrl],
+    lasting: &Lasting,
+) -> Result<Vec<Post>, BuildError> {
+    let mut posts = Vec::new();
+    for (provider, url) in config.providers.iter().zip(endpoints) {
+        for key in &provider.keys {
+            posts.push(Post {
+                provider: provider.name.as_str().into(),
+                dialect: provider.dialect,
+                responses: provider.serves.responses,
+                maker: lasting.makers.maker(&provider.name, &key.name),
+                origin: origin(provider, url, &config.timeouts, lasting)?,
+                base: url.path.as_str().into(),
+                headers: headers(provider, key, url)?,
+            });
+        }
+    }
+    Ok(posts)
+}
+
+/// The headers that every request of an account has.
+fn headers(provider: &Provider, key: &Key, url: &BaseUrl) -> Result<HeaderMap, BuildError> {
+    let header = |text: &str, what: &'static str| {
+        HeaderValue::from_str(text).map_err(|source| BuildError::Header {
+            provider: provider.name.clone(),
             what,
             source,
         })
@@ -226,26 +418,70 @@ fn wire(
     for (name, value) in &provider.headers {
         headers.insert(name.clone(), value.clone());
     }
-    if !key.secret.is_empty() {
-        let mut value = header(&format!("Bearer {}", key.secret.expose()), "key")?;
+    // A service account's file is no credential by itself, nor is a pair of Amazon's keys.
+    let signed = match provider.dialect {
+        Dialect::Bedrock => true,
+        Dialect::Vertex => key.secret.expose().trim_start().starts_with('{'),
+        _ => false,
+    };
+    if !key.secret.is_empty() && !signed {
+        let (name, text) = credential(provider.dialect, key.secret.expose());
+        let mut value = header(&text, "key")?;
         value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
+        headers.insert(name, value);
     }
-    let name = target.identity.to_string();
-    Ok(Wire {
-        origin: origin(provider, url, &model.clocks, lasting)?,
-        uris: [
-            uri(Endpoint::Chat)?,
-            uri(Endpoint::Completions)?,
-            uri(Endpoint::Embeddings)?,
-        ],
-        headers,
-        model_json: json!(target.identity.model).to_string().into(),
-        limits: provider.limits,
-        name_header: header(&name, "name")?,
-        handles: lasting.metrics.route(&name),
-        name: Arc::from(name),
-    })
+    Ok(headers)
+}
+
+const fn speaker<'a>(provider: &Provider, model: &'a str) -> Speaker<'a> {
+    Speaker {
+        dialect: provider.dialect,
+        serves: provider.serves,
+        model,
+    }
+}
+
+/// The path below the base URL. Azure's API that ends in `/v1` is OpenAI's own.
+fn path(
+    speaker: &Speaker<'_>,
+    provider: &Provider,
+    url: &BaseUrl,
+    (format, streamed): (Format, bool),
+) -> String {
+    if provider.dialect == Dialect::Azure && url.path.ends_with("/v1") {
+        let plain = Speaker {
+            dialect: Dialect::OpenAi,
+            ..*speaker
+        };
+        return plain.path(format, streamed);
+    }
+    speaker.path(format, streamed)
+}
+
+/// The version in the query of Azure's deployments.
+fn version(provider: &Provider, url: &BaseUrl, path: &str) -> String {
+    match &provider.api_version {
+        Some(version) if !url.path.ends_with("/v1") => {
+            let mark = if path.contains('?') { '&' } else { '?' };
+            format!("{mark}api-version={version}")
+        }
+        _ => String::new(),
+    }
+}
+
+/// The header that carries a key.
+fn credential(dialect: Dialect, secret: &str) -> (HeaderName, String) {
+    match dialect {
+        Dialect::Azure => (HeaderName::from_static("api-key"), secret.to_owned()),
+        // Why: tokens of a subscription are bearer tokens, keys of the API are not.
+        Dialect::Anthropic if !secret.starts_with("sk-ant-oat") => {
+            (HeaderName::from_static("x-api-key"), secret.to_owned())
+        }
+        Dialect::Gemini => (HeaderName::from_static("x-goog-api-key"), secret.to_owned()),
+        Dialect::Fal => (AUTHORIZATION, format!("Key {secret}")),
+        Dialect::Bfl => (HeaderName::from_static("x-key"), secret.to_owned()),
+        _ => (AUTHORIZATION, format!("Bearer {secret}")),
+    }
 }
 
 fn origin(
@@ -254,7 +490,22 @@ fn origin(
     clocks: &crate::config::Timeouts,
     lasting: &Lasting,
 ) -> Result<Arc<Origin>, BuildError> {
-    let transport = Transport {
+    let scheme = match url.scheme {
+        Scheme::Http => upstream::Scheme::Http,
+        Scheme::Https => upstream::Scheme::Https,
+    };
+    lasting
+        .origins
+        .get(scheme, &url.host, url.port, transport(provider, clocks))
+        .map_err(|source| BuildError::Tls {
+            provider: provider.name.clone(),
+            source,
+        })
+}
+
+/// How connections to a provider are made.
+fn transport(provider: &Provider, clocks: &crate::config::Timeouts) -> Transport {
+    Transport {
         protocol: match provider.http {
             HttpVersion::H1 => Protocol::Http1,
             HttpVersion::H2 => Protocol::Http2,
@@ -263,27 +514,21 @@ fn origin(
         connect: clocks.connect,
         idle: provider.idle_timeout,
         extra_roots: provider.extra_roots.clone().unwrap_or_default(),
-    };
-    let scheme = match url.scheme {
-        Scheme::Http => upstream::Scheme::Http,
-        Scheme::Https => upstream::Scheme::Https,
-    };
-    lasting
-        .origins
-        .get(scheme, &url.host, url.port, transport)
-        .map_err(|source| BuildError::Tls {
-            provider: provider.name.clone(),
-            source,
-        })
+    }
 }
 
-fn models_json(routing: &Snapshot) -> Bytes {
+fn models_json(routing: &Snapshot) -> [Bytes; 3] {
+    let names = || routing.models.iter().map(|model| &*model.name);
     let data: Vec<_> = routing
         .models
         .iter()
         .map(|model| model_object(&model.name))
         .collect();
-    Bytes::from(json!({"object": "list", "data": data}).to_string())
+    [
+        Bytes::from(json!({"object": "list", "data": data}).to_string()),
+        anthropic::models::list(names()),
+        gemini::models::list(names()),
+    ]
 }
 
 fn model_object(name: &str) -> serde_json::Value {

@@ -5,7 +5,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::future::Future;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rand::RngExt;
@@ -18,6 +21,12 @@ use crate::clock;
 use crate::observe::metrics::Metrics;
 use crate::observe::recorder::Recorder;
 use crate::upstream::Pools;
+
+/// How long a task that takes leave of a provider may take.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Tasks that take leave of providers, at most; beyond it leave is taken without a word.
+const MOST_FAREWELLS: u32 = 1_024;
 
 /// What all workers share.
 pub struct Shared {
@@ -56,6 +65,17 @@ pub struct Worker {
     /// Random, so that ids of different workers and processes differ.
     id_prefix: u32,
     next_id: Cell<u32>,
+    /// Tasks that take leave of providers.
+    farewells: Rc<Cell<u32>>,
+}
+
+/// One such task.
+struct Farewell(Rc<Cell<u32>>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }
 
 impl Worker {
@@ -70,7 +90,31 @@ impl Worker {
             rng: RefCell::new(rng),
             id_prefix,
             next_id: Cell::new(0),
+            farewells: Rc::default(),
         }
+    }
+
+    /// Runs a task that takes leave of a provider whose client has gone, apart from any request.
+    ///
+    /// The one task that the request path spawns, and only where something is left to be cancelled; the drain waits for it.
+    pub(super) fn farewell(&self, task: impl Future<Output = ()> + 'static) {
+        let count = self.farewells.get();
+        if count >= MOST_FAREWELLS {
+            return;
+        }
+        self.farewells.set(count + 1);
+        let farewell = Farewell(Rc::clone(&self.farewells));
+        tokio::task::spawn_local(async move {
+            // What was not said in time is not worth more.
+            let _ = tokio::time::timeout(FAREWELL, task).await;
+            drop(farewell);
+        });
+    }
+
+    /// Whether a task takes leave of a provider.
+    #[must_use]
+    pub fn is_taking_leave(&self) -> bool {
+        self.farewells.get() > 0
     }
 
     /// A request id that no other request of this process has.

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use crate::dialects::openai::error::Failure;
+use crate::dialects::failure::Failure;
 
 /// What bounds a body.
 #[derive(Clone, Copy, Debug)]

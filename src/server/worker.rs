@@ -4,7 +4,7 @@
 //!
 //! # Invariants
 //! - A connection beyond the limit is closed at once: what is admitted is served.
-//! - [`run`] returns when the worker was told to drain and nobody is connected any more, or when the drain time is over.
+//! - [`run`] returns when the worker was told to drain, nobody is connected any more and leave is taken of every provider, or when the drain time is over.
 
 use std::io;
 use std::rc::Rc;
@@ -130,7 +130,7 @@ pub async fn run(shared: Arc<Shared>, mut front: Front, mut drain: watch::Receiv
     roster.drain();
     let config = Arc::clone(&worker.shared.serving.load().config);
     let until = clock::now().plus(config.server.drain.into());
-    empty(&roster, until).await;
+    empty(&roster, &worker, until).await;
 }
 
 fn admit(worker: &Rc<Worker>, roster: &Rc<Roster>, front: &Front, stream: Handoff) {
@@ -162,9 +162,9 @@ fn tidy(worker: &Worker, roster: &Roster) {
     roster.sweep(server.header_timeout.into(), server.keep_alive.into());
 }
 
-/// Waits until nobody is connected, or until `until`.
-async fn empty(roster: &Roster, until: Time) {
-    while !roster.is_empty() && clock::now() < until {
+/// Waits until nobody is connected and leave is taken of every provider, or until `until`.
+async fn empty(roster: &Roster, worker: &Worker, until: Time) {
+    while (!roster.is_empty() || worker.is_taking_leave()) && clock::now() < until {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

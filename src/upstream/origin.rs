@@ -79,6 +79,9 @@ pub struct Origin {
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
+/// Origins that there may be before those that providers name are refused: far more than any configuration has.
+const MOST: usize = 4_096;
+
 /// All origins of the process, by address and transport, so that a reload keeps their connections.
 #[derive(Debug, Default)]
 pub struct Origins {
@@ -108,6 +111,26 @@ impl Origins {
                 Ok(Arc::clone(place.insert(origin)))
             }
         }
+    }
+}
+
+impl Origins {
+    /// The origin at an address that a provider named, as [`get`](Self::get); none if there are too many already, or it is unusable.
+    pub fn named(
+        &self,
+        scheme: Scheme,
+        host: &str,
+        port: u16,
+        transport: &Transport,
+    ) -> Option<Arc<Origin>> {
+        let address = (scheme, host.to_owned(), port, transport.clone());
+        {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= MOST {
+                return known.get(&address).cloned();
+            }
+        }
+        self.get(scheme, host, port, address.3).ok()
     }
 }
 
