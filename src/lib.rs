@@ -5,10 +5,14 @@
 
 pub mod admin;
 pub mod app;
+pub mod chat;
 pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod dialects;
+pub mod doctor;
+pub mod images;
+pub mod import;
 pub mod mock;
 pub mod observe;
 pub mod proxy;

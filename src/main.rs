@@ -10,7 +10,7 @@ use scoring::tuning::Tuning;
 use tracing_subscriber::EnvFilter;
 use trimtab::app::{self, Gateway};
 use trimtab::config::{self, Config, LogFormat, Paint, Report};
-use trimtab::{demo, mock};
+use trimtab::{demo, doctor, import, mock};
 
 /// In profiles of the request path the system's allocator took about 6 % of the samples, this one 1 to 2 %; it costs some 8 MiB of idle memory.
 #[global_allocator]
@@ -74,6 +74,10 @@ enum Command {
     },
     /// Shows traffic leave a provider that degrades, on stand-in providers, beside static weights.
     Demo(demo::Options),
+    /// Writes a configuration out of one of LiteLLM, Bifrost or Portkey, and tells what it could not carry over.
+    Import(import::Options),
+    /// Prints the settings that a client needs, and tries them against the running gateway.
+    Doctor(doctor::Options),
     /// Prints the JSON Schema of the configuration, for editors.
     Schema,
     /// Prints a completion script for a shell.
@@ -102,6 +106,8 @@ fn main() -> ExitCode {
         Command::Replay { config, options } => replay(config.as_deref(), &options),
         Command::Tune { config, options } => tune(config.as_deref(), &options),
         Command::Demo(options) => demo(&options),
+        Command::Import(options) => import(&options),
+        Command::Doctor(options) => doctor(&options),
         Command::Schema => print(&config::schema()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -139,11 +145,21 @@ fn banner(gateway: &Gateway) -> String {
         .collect();
     // Writing into a string cannot fail.
     let _ = writeln!(text, "Trimtab {}", env!("CARGO_PKG_VERSION"));
-    let _ = writeln!(text, "  OpenAI base URL  http://{}/v1", gateway.address);
-    let _ = writeln!(text, "  admin            http://{}/", gateway.admin);
-    let _ = writeln!(text, "  models           {}", models.join(", "));
+    let _ = writeln!(text, "  OpenAI base URL     http://{}/v1", gateway.address);
+    let _ = writeln!(
+        text,
+        "  Anthropic base URL  http://{}/anthropic",
+        gateway.address
+    );
+    let _ = writeln!(
+        text,
+        "  Gemini base URL     http://{}/genai",
+        gateway.address
+    );
+    let _ = writeln!(text, "  admin               http://{}/", gateway.admin);
+    let _ = writeln!(text, "  models              {}", models.join(", "));
     if let Some(mock) = gateway.mock() {
-        let _ = writeln!(text, "  stand-ins        http://{}/", mock.addr);
+        let _ = writeln!(text, "  stand-ins           http://{}/", mock.addr);
     }
     text
 }
@@ -184,6 +200,21 @@ fn demo(options: &demo::Options) -> anyhow::Result<ExitCode> {
     let summary = demo::run(options)?;
     print(&summary.to_string())?;
     Ok(ExitCode::from(u8::from(summary.lost() > 0)))
+}
+
+fn import(options: &import::Options) -> anyhow::Result<ExitCode> {
+    let said = import::run(options)?;
+    complain(&said.remarks);
+    print(&said.text)?;
+    Ok(said
+        .problems
+        .map_or(ExitCode::SUCCESS, |report| refuse(&report)))
+}
+
+fn doctor(options: &doctor::Options) -> anyhow::Result<ExitCode> {
+    let said = doctor::run(options)?;
+    print(&said.text)?;
+    Ok(ExitCode::from(u8::from(!said.holds)))
 }
 
 fn replay(config: Option<&Path>, options: &sim::command::Replay) -> anyhow::Result<ExitCode> {
