@@ -14,7 +14,11 @@
 )]
 
 mod conduct;
+mod dialects;
 mod hostile;
+mod images;
 mod life;
 mod openai;
+mod pictures;
 mod support;
+mod workflows;

@@ -80,7 +80,7 @@ const EDGES: &[Edges] = &[
     },
     Edges {
         room: "images",
-        may_import: &["upstream", "dialects", "clock", "scoring"],
+        may_import: &["upstream", "dialects", "chat", "clock", "scoring"],
     },
     Edges {
         room: "proxy",
@@ -100,6 +100,14 @@ const EDGES: &[Edges] = &[
     },
     Edges {
         room: "demo",
+        may_import: &["*"],
+    },
+    Edges {
+        room: "doctor",
+        may_import: &["*"],
+    },
+    Edges {
+        room: "import",
         may_import: &["*"],
     },
     Edges {

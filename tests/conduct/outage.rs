@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{ask, assert_complete, at, catalogue, ms, secs};
-use crate::support::{Mode, bench};
+use super::{assert_complete, at, every, ms, secs};
+use crate::support::bench;
 
 /// How long the outage lasts.
 const OUTAGE: Duration = secs(60);
@@ -20,14 +20,14 @@ const REQUESTS: u32 = 24;
 
 #[test]
 fn s15_serves_through_an_outage_and_comes_back() {
-    for mode in Mode::BOTH {
-        bench(&catalogue("s15"), async |bench| {
+    for (cast, mode) in every() {
+        bench(&cast.catalogue("s15"), async |bench| {
             let began = Instant::now();
             let mut back = None;
             for number in 0..REQUESTS {
                 sleep_until(began + APART * number).await;
                 let sent = began.elapsed();
-                let answer = ask(&bench, mode, "fifteen").await;
+                let answer = cast.ask(&bench, mode, "fifteen").await;
                 let model = answer.model();
                 assert_complete(&answer, &model);
                 assert!(answer.took < secs(4), "request {number}: {:?}", answer.took);

@@ -12,10 +12,11 @@ use scoring::ceiling::LimitReport;
 use scoring::time::Span;
 use sim::scenario::Clocks;
 use trimtab::clock;
+use trimtab::dialects::classify;
 use trimtab::dialects::limits::LimitDialect;
 use trimtab::dialects::openai::splice::UsageChunk;
-use trimtab::dialects::openai::tap::Tap;
-use trimtab::dialects::openai::{classify, response};
+use trimtab::dialects::openai::{response, watch};
+use trimtab::dialects::tap::{Tap, Watch};
 use trimtab::dialects::{limits, retry_after};
 
 use crate::support::{Answer, Ended};
@@ -100,7 +101,7 @@ impl Reader {
     }
 
     fn streamed(&self, seen: &mut Seen, answer: &Answer) {
-        let mut tap = Tap::new(UsageChunk::Expected);
+        let mut tap = Tap::new(Watch::Chat(watch::Watch::new(UsageChunk::Expected)));
         let (mut from, mut progress) = (0, seen.head.unwrap());
         for &(upto, at) in &answer.arrivals {
             let at = Span::from(at);
@@ -110,7 +111,7 @@ impl Reader {
             };
             if at > progress.plus(patience) {
                 (seen.outcome, seen.end) = (outcome, progress.plus(patience));
-                seen.output = tap.output_tokens();
+                seen.output = tap.progress.output_tokens();
                 return;
             }
             let passed = tap.pass(Bytes::copy_from_slice(&answer.body[from..upto]));
@@ -119,13 +120,13 @@ impl Reader {
                 seen.first.get_or_insert(at);
                 progress = at;
             }
-            if tap.done {
+            if tap.progress.done {
                 seen.end = at;
                 break;
             }
         }
-        seen.output = tap.output_tokens();
-        if !tap.done && !tap.finished {
+        seen.output = tap.progress.output_tokens();
+        if !tap.progress.done && !tap.progress.finished {
             seen.outcome = match seen.first {
                 None => Outcome::Disconnected,
                 Some(_) => Outcome::Truncated,

@@ -127,7 +127,14 @@ impl Client {
     pub(crate) async fn words(&mut self, count: usize) {
         let seen = |raw: &[u8]| {
             let text = String::from_utf8_lossy(raw);
-            text.matches("\"content\":\"w").count() + text.matches("\"content\":\" w").count()
+            let words = [
+                "\"content\":\"w",
+                "\"content\":\" w",
+                "\"text\":\"w",
+                "\"text\":\" w",
+            ];
+            let count = |word: &str| text.matches(word).count();
+            words.into_iter().map(count).sum::<usize>()
         };
         while seen(&self.raw) < count {
             assert_eq!(self.read().await, Got::Bytes, "{} words", seen(&self.raw));

@@ -39,6 +39,15 @@ impl Spec {
         ))
     }
 
+    /// The same in another dialect.
+    pub(crate) fn stand_in_of(self, tongue: super::Tongue, name: &str, script: &str) -> Self {
+        self.with(&format!(
+            "[providers.{name}]\nbase_url = \"mock\"\ndialect = \"{}\"\nkeys = [{{ name = \"key\", secret = \"sk-{name}-0123\" }}]\n\
+             [mock.providers.{name}]\n{script}",
+            tongue.dialect()
+        ))
+    }
+
     /// The text.
     pub(crate) fn text(&self) -> String {
         let Self { server, rest } = self;

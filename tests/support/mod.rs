@@ -144,6 +144,43 @@ pub(crate) fn chat(model: &str, mode: Mode) -> Value {
     body
 }
 
+/// Whose words a client or a provider speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tongue {
+    /// OpenAI's.
+    OpenAi,
+    /// Anthropic's.
+    Anthropic,
+}
+
+impl Tongue {
+    /// Asks `model` for an answer; counted faults strike once per `user`.
+    pub(crate) fn ask(self, model: &str, mode: Mode, user: &str) -> Call {
+        let mut body = chat(model, mode);
+        match self {
+            Self::OpenAi => {
+                body["user"] = user.into();
+                Call::chat(&body)
+            }
+            Self::Anthropic => {
+                let fields = body.as_object_mut().unwrap();
+                fields.remove("stream_options");
+                body["max_tokens"] = 1_000.into();
+                body["metadata"] = json!({"user_id": user});
+                Call::message(&body)
+            }
+        }
+    }
+
+    /// The dialect, as a configuration names it.
+    pub(crate) const fn dialect(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
+        }
+    }
+}
+
 /// How an answer is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {

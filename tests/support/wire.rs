@@ -37,9 +37,22 @@ impl Call {
         }
     }
 
+    /// A form of several parts, in this `Content-Type`.
+    pub(crate) fn form(path: &str, kind: &str, body: Vec<u8>) -> Self {
+        Self {
+            headers: vec![("content-type".to_owned(), kind.to_owned())],
+            ..Self::post(path, body)
+        }
+    }
+
     /// A chat completion.
     pub(crate) fn chat(body: &Value) -> Self {
         Self::post("/v1/chat/completions", body.to_string())
+    }
+
+    /// A message of Anthropic's.
+    pub(crate) fn message(body: &Value) -> Self {
+        Self::post("/v1/messages", body.to_string()).header("anthropic-version", "2023-06-01")
     }
 
     /// With another method.
@@ -134,19 +147,19 @@ impl Answer {
         sse::events(&self.body, &self.arrivals)
     }
 
-    /// The words of the answer, streamed or not.
+    /// The words of the answer, streamed or not, in whichever dialect.
     pub(crate) fn content(&self) -> String {
         if self.is_stream() {
             let events = self.events();
-            let pieces = events.iter().filter_map(|event| {
-                let event = event.json()?;
-                Some(event["choices"][0]["delta"]["content"].as_str()?.to_owned())
-            });
-            return pieces.collect();
+            return events.iter().filter_map(Event::words).collect();
         }
         let json = self.json();
-        let content = json["choices"][0]["message"]["content"].as_str();
-        content.unwrap_or_default().to_owned()
+        let texts = json["content"].as_array().into_iter().flatten();
+        let texts = texts.filter_map(|block| block["text"].as_str());
+        match json["choices"][0]["message"]["content"].as_str() {
+            Some(content) => content.to_owned(),
+            None => texts.collect(),
+        }
     }
 
     /// The model that says it answered.
@@ -156,6 +169,9 @@ impl Answer {
             return named(&self.json());
         }
         let events: Vec<_> = self.events().iter().filter_map(Event::json).collect();
+        if let Some(first) = events.first().filter(|it| it["type"] == "message_start") {
+            return named(&first["message"]);
+        }
         let models: Vec<_> = events.iter().map(named).collect();
         assert!(models.windows(2).all(|two| two[0] == two[1]), "{models:?}");
         models.first().cloned().unwrap_or_default()
@@ -171,6 +187,13 @@ impl Answer {
         events.iter().rev().find_map(|event| of(event.json()?))
     }
 
+    /// Output tokens, as the usage tells them.
+    pub(crate) fn output_tokens(&self) -> Option<u64> {
+        let usage = self.usage()?;
+        let openai = usage["completion_tokens"].as_u64();
+        openai.or_else(|| usage["output_tokens"].as_u64())
+    }
+
     /// The error object: of an error response, or of the last event of a stream.
     pub(crate) fn error(&self) -> Option<Value> {
         let of = |value: &Value| Some(value["error"].clone()).filter(Value::is_object);
@@ -183,10 +206,51 @@ impl Answer {
     /// Whether the stream has its end marker, as its last event.
     pub(crate) fn is_done(&self) -> bool {
         let events = self.events();
-        let done = |event: &Event| event.data == "[DONE]";
-        let marks = events.iter().filter(|event| done(event)).count();
+        let marks = events.iter().filter(|event| event.is_end()).count();
         assert!(marks <= 1, "end marks: {marks}");
-        marks == 1 && events.last().is_some_and(done)
+        marks == 1 && events.last().is_some_and(Event::is_end)
+    }
+
+    /// Comments of the stream: what keeps it alive.
+    pub(crate) fn comments(&self) -> usize {
+        let text = self.text();
+        text.split("\n\n").filter(|it| it.starts_with(':')).count()
+    }
+
+    /// Checks that the stream is one of its dialect as far as it goes: one beginning, one id, blocks in order.
+    pub(crate) fn assert_one_answer(&self) {
+        if !self.is_stream() {
+            return;
+        }
+        let events = self.events();
+        let all: Vec<Value> = events.iter().filter_map(Event::json).collect();
+        if events.iter().all(|event| event.name.is_none()) {
+            let chunks: Vec<_> = all.iter().filter(|it| it["error"].is_null()).collect();
+            assert!(chunks.windows(2).all(|two| two[0]["id"] == two[1]["id"]));
+            let roles = chunks
+                .iter()
+                .filter(|it| it["choices"][0]["delta"]["role"].is_string());
+            assert_eq!(roles.count(), 1, "{self:?}");
+            return;
+        }
+        let (mut open, mut next, mut starts) = (false, 0, 0);
+        for event in &all {
+            match event["type"].as_str().unwrap() {
+                "message_start" => starts += 1,
+                "content_block_start" => {
+                    assert!(!open && event["index"] == next, "{self:?}");
+                    open = true;
+                }
+                "content_block_delta" => assert!(open && event["index"] == next, "{self:?}"),
+                "content_block_stop" => {
+                    assert!(open && event["index"] == next, "{self:?}");
+                    (open, next) = (false, next + 1);
+                }
+                "message_delta" | "message_stop" => assert!(!open, "{self:?}"),
+                _ => {}
+            }
+        }
+        assert_eq!(starts, 1, "{self:?}");
     }
 
     pub(crate) fn is_stream(&self) -> bool {
