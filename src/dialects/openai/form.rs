@@ -34,7 +34,7 @@ pub fn peek<'a>(body: &'a [u8], content_type: &str) -> Result<Peek<'a>, PeekErro
     ))?;
     let (mut model, mut stream) = (None, None);
     for part in parts(body, &boundary)? {
-        let slot = match part.name {
+        let slot = match &*part.name {
             b"model" => &mut model,
             b"stream" => &mut stream,
             _ => continue,
@@ -74,7 +74,7 @@ pub fn peek<'a>(body: &'a [u8], content_type: &str) -> Result<Peek<'a>, PeekErro
 
 /// One part: its name, where its value lies, and where the whole of it does, from its boundary to the next.
 struct Part<'a> {
-    name: &'a [u8],
+    name: Cow<'a, [u8]>,
     whole: Range<usize>,
     value: Range<usize>,
 }
@@ -101,7 +101,7 @@ pub fn replace(
     let parts = parts(body, &boundary)?;
     let first = memmem::find(body, format!("--{boundary}").as_bytes());
     let mut kept = first.unwrap_or(0);
-    let is_replaced = |part: &&Part<'_>| fields.iter().any(|(it, _)| it.as_bytes() == part.name);
+    let is_replaced = |part: &&Part<'_>| fields.iter().any(|(it, _)| it.as_bytes() == &*part.name);
     for part in parts.iter().filter(is_replaced) {
         out.extend_from_slice(body.get(kept..part.whole.start).unwrap_or_default());
         kept = part.whole.end;
@@ -112,71 +112,117 @@ pub fn replace(
 
 fn parts<'a>(body: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, PeekError> {
     let broken = |why| PeekError::NotForm(why);
-    let delimiter = format!("--{boundary}");
+    let delimiter = format!("\r\n--{boundary}");
+    let first = body.starts_with(&delimiter.as_bytes()[2..]).then_some(0);
     let finder = memmem::Finder::new(delimiter.as_bytes());
+    let others = finder.find_iter(body).map(|at| at + 2);
     let mut parts = Vec::new();
-    let mut ends = finder.find_iter(body);
-    let mut at = match ends.next() {
-        Some(first) => first + delimiter.len(),
-        None => return Err(broken("the form's boundary does not occur in its body")),
-    };
-    for next in ends {
-        let piece = body.get(at..next).unwrap_or_default();
+    let mut seen = false;
+    // The part whose end is not yet found.
+    let mut open: Option<Part<'a>> = None;
+    for line in first.into_iter().chain(others) {
+        let after = line + delimiter.len() - 2;
+        let rest = body.get(after..).unwrap_or_default();
+        let last = rest.starts_with(b"--");
+        let padding = rest.iter().take_while(|byte| b" \t".contains(byte));
+        let rest = &rest[padding.count()..];
         // A boundary that is only the beginning of a longer line is content.
-        let Some(inner) = piece.strip_prefix(b"\r\n") else {
-            at = next + delimiter.len();
+        if !last && !rest.starts_with(b"\r\n") {
             continue;
-        };
-        let head_end = memmem::find(inner, b"\r\n\r\n")
-            .ok_or_else(|| broken("a part of the form has no end of its head"))?;
-        let start = at + 2 + head_end + 4;
-        let end = next.saturating_sub(2).max(start);
-        if let Some(name) = name(&inner[..head_end]) {
-            parts.push(Part {
-                name,
-                whole: at - delimiter.len()..next,
-                value: start..end,
-            });
         }
-        if parts.len() > MAX_PARTS {
+        seen = true;
+        if let Some(mut part) = open.take() {
+            if line < part.value.start + 2 {
+                return Err(broken("a part of the form has no end of its head"));
+            }
+            part.value.end = line - 2;
+            part.whole.end = line;
+            parts.push(part);
+        }
+        if last {
+            return Ok(parts);
+        }
+        if parts.len() >= MAX_PARTS {
             return Err(broken("the form has too many parts"));
         }
-        at = next + delimiter.len();
+        let head = memmem::find(rest, b"\r\n\r\n")
+            .ok_or_else(|| broken("a part of the form has no end of its head"))?;
+        let start = body.len() - rest.len() + head + 4;
+        open = Some(Part {
+            name: name(&rest[..head])?,
+            whole: line..line,
+            value: start..start,
+        });
     }
-    if body.get(at..at + 2) != Some(b"--") {
-        return Err(broken(
-            "the form is cut short: its last boundary is missing",
-        ));
-    }
-    Ok(parts)
+    Err(broken(if seen {
+        "the form is cut short: its last boundary is missing"
+    } else {
+        "the form's boundary does not occur in its body"
+    }))
 }
 
-/// The field's name in a part's head.
-fn name(head: &[u8]) -> Option<&[u8]> {
-    let line = head
-        .split(|&byte| byte == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .find(|line| {
-            line.get(..20)
-                .is_some_and(|start| start.eq_ignore_ascii_case(b"content-disposition:"))
-        })?;
-    let mut rest = line;
-    loop {
-        let found = memmem::find(rest, b"name=")?;
-        // `filename=` ends the same.
-        let before = found.checked_sub(1).map(|before| rest[before]);
-        let value = &rest[found + 5..];
-        if matches!(before, Some(b';' | b' ')) {
-            return Some(match value.strip_prefix(b"\"") {
-                Some(quoted) => &quoted[..memchr::memchr(b'"', quoted)?],
-                None => {
-                    let end = memchr::memchr(b';', value).unwrap_or(value.len());
-                    value[..end].trim_ascii()
-                }
-            });
-        }
-        rest = value;
+/// The field's name in a part's head; empty if it has none.
+///
+/// Why so strict: whoever reads the form behind the gateway must find the same fields.
+fn name(head: &[u8]) -> Result<Cow<'_, [u8]>, PeekError> {
+    let broken = || PeekError::NotForm("a part of the form is not named by one plain `name`");
+    let lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut dispositions = lines.filter_map(|line| {
+        let (key, value) = split(line, b':')?;
+        key.trim_ascii()
+            .eq_ignore_ascii_case(b"content-disposition")
+            .then_some(value)
+    });
+    let Some(disposition) = dispositions.next() else {
+        return Ok(Cow::Borrowed(b""));
+    };
+    if dispositions.next().is_some() {
+        return Err(broken());
     }
+    let mut found = None;
+    let mut rest = split(disposition, b';').map_or(&b""[..], |(_, rest)| rest);
+    while let Some((key, after)) = split(rest, b'=') {
+        let (value, next) = parameter(after).ok_or_else(broken)?;
+        let key = key.trim_ascii();
+        let again = key.eq_ignore_ascii_case(b"name") && found.replace(value).is_some();
+        if again || key.eq_ignore_ascii_case(b"name*") {
+            return Err(broken());
+        }
+        rest = next;
+    }
+    Ok(found.unwrap_or_default())
+}
+
+/// What stands before and after the first of this byte.
+fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let found = memchr::memchr(at, text)?;
+    Some((&text[..found], &text[found + 1..]))
+}
+
+/// A parameter's value, in quotes or plain, and what follows its semicolon.
+fn parameter(text: &[u8]) -> Option<(Cow<'_, [u8]>, &[u8])> {
+    let Some(quoted) = text.trim_ascii_start().strip_prefix(b"\"") else {
+        let (value, rest) = split(text, b';').unwrap_or((text, b""));
+        return Some((Cow::Borrowed(value.trim_ascii()), rest));
+    };
+    let mut value = Vec::new();
+    let mut bytes = quoted.iter().enumerate();
+    while let Some((at, &byte)) = bytes.next() {
+        match byte {
+            b'"' => {
+                let rest = quoted[at + 1..].trim_ascii_start();
+                let rest = if rest.is_empty() {
+                    rest
+                } else {
+                    rest.strip_prefix(b";")?
+                };
+                return Some((Cow::Owned(value), rest));
+            }
+            b'\\' => value.push(*bytes.next()?.1),
+            _ => value.push(byte),
+        }
+    }
+    None
 }
 
 /// The boundary in a `Content-Type`.
@@ -255,7 +301,40 @@ mod tests {
         check(&form(&[("name=\"model\"", "")]), TYPE, "model");
         let twice = form(&[("name=\"model\"", "a"), ("name=\"model\"", "b")]);
         check(&twice, TYPE, "twice");
-        check("--x1\r\nno end--x1--", TYPE, "no end of its head");
-        check("--x1", TYPE, "cut short");
+        check("--x1\r\nno end\r\n--x1--", TYPE, "no end of its head");
+        check("--x1\r\nno end\r\n\r\n--x1--", TYPE, "no end of its head");
+        check("--x1\r\n\r\n\r\n", TYPE, "cut short");
+        check("--x1", TYPE, "does not occur");
+    }
+
+    #[test]
+    fn a_part_has_one_name() {
+        for head in [
+            "name=\"a\"; name=\"model\"",
+            "name=\"model\"; name*=UTF-8\'\'a",
+            "name=\"a\"\r\nContent-Disposition: form-data; name=\"model\"",
+            "name=\"model",
+            "filename=\"a\" name=\"model\"",
+        ] {
+            let body = form(&[(head, "m")]);
+            let error = peek(body.as_bytes(), TYPE).unwrap_err().to_string();
+            assert!(error.contains("one plain `name`"), "{head}: {error}");
+        }
+        let decoy = form(&[
+            ("filename=\"; name=model;\\\"\"; name=\"a\"", "decoy"),
+            ("FileName=x; NAME=\"mo\\del\"", "m"),
+        ]);
+        assert_eq!(peek(decoy.as_bytes(), TYPE).unwrap().model, "m");
+    }
+
+    #[test]
+    fn a_boundary_within_a_line_is_content() {
+        for value in ["m--x1", "m\r\n--x12", "m\n--x1--"] {
+            let body = form(&[("name=\"model\"", value)]);
+            let found = peek(body.as_bytes(), TYPE).unwrap();
+            assert_eq!(&body[found.model_at], value);
+        }
+        let padded = form(&[("name=\"model\"", "m")]).replace("--x1\r\n", "--x1 \t\r\n");
+        assert_eq!(peek(padded.as_bytes(), TYPE).unwrap().model, "m");
     }
 }
