@@ -2,7 +2,7 @@
 
 import Anthropic from "@anthropic-ai/sdk";
 import {
-  DIALECTS, PIXEL, QUERY, Suite, THINKERS, carries, failures, finish, thinks, version,
+  DIALECTS, PIXEL, QUERY, Suite, THINKERS, carries, failures, finish, patience, thinks, version,
 } from "./harness.mjs";
 
 const messages = [{ role: "user", content: "Say hello." }];
@@ -17,14 +17,15 @@ const read = (answer) => ({
   text: answer.content.filter((it) => it.type === "text").map((it) => it.text).join(""),
   stop: answer.stop_reason,
   tools: answer.content.filter((it) => it.type === "tool_use").map((it) => [it.name, JSON.stringify(it.input)]),
-  types: answer.content.map((it) => it.type).filter((it) => it !== "thinking"),
+  // A redacted_thinking carries Google's signature of a call.
+  types: answer.content.map((it) => it.type).filter((it) => !it.endsWith("thinking")),
   thought: answer.content.some((it) => it.type === "thinking"),
   signed: answer.content.every((it) => it.type !== "thinking" || it.signature),
   usage: answer.usage,
   tokens: [answer.usage.input_tokens, answer.usage.output_tokens],
 });
 const whole = async (side, kind = "own", more = {}) =>
-  read(await client(side).messages.create(asked(side, kind, more)));
+  read(await client(side, patience(kind)).messages.create(asked(side, kind, more)));
 const stream = async (side, kind = "own", more = {}) =>
   read(await client(side, { maxRetries: 0 }).messages.stream(asked(side, kind, more)).finalMessage());
 

@@ -2,7 +2,7 @@
 
 import OpenAI from "openai";
 import {
-  DIALECTS, PIXEL, QUERY, SCHEMA, SHOWN, Suite, THINKERS, Wrong, carries, failures, finish, thinks, version,
+  DIALECTS, PIXEL, QUERY, SCHEMA, SHOWN, Suite, THINKERS, Wrong, carries, failures, finish, patience, thinks, version,
 } from "./harness.mjs";
 
 const messages = [
@@ -24,7 +24,7 @@ const read = (message, stop, usage) => ({
 });
 
 const whole = async (side, kind = "own", more = {}) => {
-  const answer = await client(side).chat.completions.create({ model: side.model(kind), messages, ...more });
+  const answer = await client(side, patience(kind)).chat.completions.create({ model: side.model(kind), messages, ...more });
   const [{ message, finish_reason }] = answer.choices;
   return { ...read(message, finish_reason, answer.usage), object: answer.object, role: message.role };
 };
@@ -83,7 +83,7 @@ const readResponse = (answer) => ({
 });
 const response = (side, kind, more) => ({ model: side.model(kind), input: "Say hello.", ...more });
 const respond = async (side, kind = "own", more = {}) =>
-  readResponse(await client(side).responses.create(response(side, kind, more)));
+  readResponse(await client(side, patience(kind)).responses.create(response(side, kind, more)));
 const respondInPieces = async (side, kind = "own", more = {}) => {
   const events = client(side, { maxRetries: 0 }).responses.stream(response(side, kind, more));
   const final = await events.finalResponse();

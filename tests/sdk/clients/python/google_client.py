@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from google import genai
 from google.genai import types
-from harness import CITY, DIALECTS, PIXEL, SCHEMA, THINKERS, Suite, Wrong, carries, finish
+from harness import CITY, DIALECTS, ONCE, PIXEL, SCHEMA, THINKERS, Suite, Wrong, carries, finish
 
 import base64
 
@@ -145,7 +145,7 @@ def everything(suite):
     row("wrong key", lambda side: whole(side.with_key("wrong")), turns=0, same=set(), errs=True)
     row("unknown model", lambda side: whole(side, "absent"), turns=0, errs=True)
     row("400", lambda side: whole(side, "long"), everyone, same={"error", "status"}, errs=True)
-    row("429", lambda side: whole(side, "limited"), everyone, same={"error", "status"}, turns=None, errs=True)
+    row("429", lambda side: whole(side, "limited"), everyone, same={"error", "status"}, turns=ONCE, errs=True)
     row("500", lambda side: whole(side, "broken"), everyone, same={"error"}, errs=True)
 
 

@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from harness import CITY, DIALECTS, PIXEL, THINKERS, Suite, Wrong, carries, finish
+from harness import CITY, DIALECTS, ONCE, PIXEL, THINKERS, Suite, Wrong, carries, finish, patience
 from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
@@ -47,7 +47,7 @@ class Rows:
         self.make = make
 
     def whole(self, side, kind="own", messages=ASK, **more):
-        return read(self.make(side, kind, **more).invoke(messages))
+        return read(self.make(side, kind, **patience(kind), **more).invoke(messages))
 
     def stream(self, side, kind="own", messages=ASK, tools=False, **more):
         model = self.make(side, kind, max_retries=0, **more)
@@ -113,7 +113,7 @@ def everything(suite, rows):
     row("wrong key", lambda side: rows.whole(side.with_key("wrong")), turns=0, errs=True)
     row("unknown model", lambda side: rows.whole(side, "absent"), turns=0, errs=True)
     row("400", lambda side: rows.whole(side, "long"), everyone, same={"status"}, errs=True)
-    row("429", lambda side: rows.whole(side, "limited"), everyone, same={"status"}, turns=None, errs=True)
+    row("429", lambda side: rows.whole(side, "limited"), everyone, same={"status"}, turns=ONCE, errs=True)
     row("500", lambda side: rows.whole(side, "broken"), everyone, same=set(), errs=True)
 
 

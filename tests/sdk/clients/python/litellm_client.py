@@ -7,7 +7,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 from importlib.metadata import version  # noqa: E402
 
 import litellm  # noqa: E402
-from harness import CITY, DIALECTS, PIXEL, Suite, Wrong, carries, finish  # noqa: E402
+from harness import CITY, DIALECTS, ONCE, PIXEL, Suite, Wrong, carries, finish, patience  # noqa: E402
 
 litellm.suppress_debug_info = True
 litellm.telemetry = False
@@ -28,6 +28,7 @@ class Rows:
             messages=messages or ASK,
             timeout=30,
             max_tokens=99,
+            **patience(kind),
             **more,
         )
 
@@ -86,7 +87,7 @@ def everything(suite, rows):
     row("wrong key", lambda side: rows.whole(side.with_key("wrong")), turns=0, errs=True)
     row("unknown model", lambda side: rows.whole(side, "absent"), turns=0, errs=True)
     row("400", lambda side: rows.whole(side, "long"), everyone, same={"status"}, errs=True)
-    row("429", lambda side: rows.whole(side, "limited"), everyone, same={"status"}, turns=None, errs=True)
+    row("429", lambda side: rows.whole(side, "limited"), everyone, same={"status"}, turns=ONCE, errs=True)
     row("500", lambda side: rows.whole(side, "broken"), everyone, same=set(), errs=True)
 
 

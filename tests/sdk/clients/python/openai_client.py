@@ -3,7 +3,7 @@
 from functools import partial
 
 import openai
-from harness import CITY, DIALECTS, PIXEL, SCHEMA, SHOWN, THINKERS, Suite, Wrong, carries, finish
+from harness import CITY, DIALECTS, ONCE, PIXEL, SCHEMA, SHOWN, SPENDERS, THINKERS, Suite, Wrong, carries, finish, patience
 
 ASK = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Say hello."}]
 TOOL = {"type": "function", "function": {"name": "look_up", "description": "Looks up.", "parameters": CITY}}
@@ -17,7 +17,7 @@ def client(side, **more):
 
 def chat(side, kind="own", messages=None, **more):
     """One answer of chat completions, whole."""
-    with client(side) as api:
+    with client(side, **patience(kind)) as api:
         answer = api.chat.completions.create(model=side.model(kind), messages=messages or ASK, **more)
     choice, usage = answer.choices[0], answer.usage
     return {
@@ -124,7 +124,7 @@ def models(side):
 
 def respond(side, kind="own", ask="Say hello.", **more):
     """One answer of the Responses API, whole."""
-    with client(side) as api:
+    with client(side, **patience(kind)) as api:
         answer = api.responses.create(model=side.model(kind), input=ask, **more)
     usage = answer.usage
     calls = [it for it in answer.output if it.type == "function_call"]
@@ -209,7 +209,8 @@ def everything(suite):
     row("wrong key", wrong_key, turns=0, errs=True)
     row("unknown model", lambda side: chat(side, "absent"), turns=0, errs=True)
     row("400", lambda side: chat(side, "long"), everyone, same={"error", "status"}, errs=True)
-    row("429", lambda side: chat(side, "limited"), everyone, same={"error", "status"}, turns=None, errs=True)
+    row("429", lambda side: chat(side, "limited"), everyone, same={"error", "status"}, turns=ONCE, errs=True)
+    row("quota", lambda side: chat(side, "spent"), SPENDERS, same=set(), turns=ONCE, errs=True)
     row("500", lambda side: chat(side, "broken"), everyone, same={"error"}, errs=True)
 
 
@@ -226,7 +227,7 @@ def responses(suite):
     row("thinking, streamed", lambda side: respond_in_pieces(side, reasoning={"effort": "high", "summary": "auto"}), everyone, same=CROSS, check=thinks)
     row("cut", lambda side: respond_in_pieces(side, "cut"), everyone, same=set(), errs=True)
     row("cut cleanly", lambda side: respond_in_pieces(side, "clean"), everyone, same=set(), errs=True)
-    row("429", lambda side: respond(side, "limited"), everyone, same={"error", "status"}, turns=None, errs=True)
+    row("429", lambda side: respond(side, "limited"), everyone, same={"error", "status"}, turns=ONCE, errs=True)
     row("400", lambda side: respond(side, "long"), everyone, same={"error", "status"}, errs=True)
 
 
