@@ -19,6 +19,7 @@ pub mod cost;
 pub mod health;
 pub mod latency;
 pub mod outcome;
+pub mod pace;
 pub mod retry;
 pub mod route;
 pub mod select;

@@ -10,6 +10,7 @@ pub mod bedrock;
 pub mod bridge;
 pub mod classify;
 mod claude;
+mod coded;
 pub mod cohere;
 pub mod convert;
 pub mod failure;

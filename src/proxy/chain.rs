@@ -38,7 +38,7 @@ pub(super) enum Answer {
 
 /// One request under way.
 struct Course<'a> {
-    serving: Arc<Serving>,
+    serving: &'a Serving,
     plan: &'a Plan<'a>,
     walk: Walk,
     /// The models to try, in order.
@@ -63,7 +63,7 @@ pub(super) async fn run(life: &mut Life, plan: &Plan<'_>) -> Answer {
     };
     let mut course = Course {
         walk,
-        serving,
+        serving: &serving,
         plan,
         models,
         last: None,
@@ -84,7 +84,7 @@ impl Course<'_> {
     fn decide(&mut self, life: &mut Life, position: usize) -> Option<(Pick, Time)> {
         let model = self.models[position];
         let purpose = self.plan.asked.endpoint.index();
-        let serving = Arc::clone(&self.serving);
+        let serving = self.serving;
         let Some(choice) = serving.routing.models[model].choice(purpose) else {
             self.unserved = true;
             self.walk.take(&Decision::Exhausted);

@@ -19,7 +19,6 @@ mod life;
 mod meaning;
 mod opening;
 mod outgoing;
-mod pace;
 mod picture;
 mod plan;
 mod recollection;

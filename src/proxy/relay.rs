@@ -19,7 +19,6 @@ use super::attempt::Exchange;
 use super::flight::Landing;
 use super::life::Life;
 use super::opening::Opened;
-use super::pace::Pace;
 use super::rescue::{self, Rescue, Spare};
 use crate::clock;
 use crate::dialects::failure::Failure;
@@ -30,6 +29,7 @@ use crate::dialects::{classify, words};
 use crate::observe::metrics::Ending;
 use crate::stream::sse;
 use crate::upstream;
+use scoring::pace::Pace;
 
 /// How long the provider's transfer may take to end after the end marker, so that its connection can be used again.
 const LINGER: Span = Span::from_millis(100);

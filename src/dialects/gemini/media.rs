@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::base64;
+use super::super::coded;
 use crate::chat::{Loss, Losses, Media, Part, Source};
 
 /// Bytes in the body.
@@ -34,7 +34,7 @@ pub(super) struct File {
 
 impl From<Blob> for Part {
     fn from(blob: Blob) -> Self {
-        let data = base64::standard(blob.data.unwrap_or_default());
+        let data = coded::standard(blob.data.unwrap_or_default());
         part(Source::Base64(data), blob.mime_type, blob.display_name)
     }
 }

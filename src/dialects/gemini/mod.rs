@@ -10,7 +10,6 @@
 
 pub mod answer;
 pub mod array;
-mod base64;
 pub mod embed;
 pub mod error;
 pub mod events;

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::base64;
+use super::super::coded;
 use crate::chat::{Maker, Signature};
 
 /// The documented stand-in for a signature that was never there; Gemini 3 demands one. Source: "Thought signatures", ai.google.dev.
@@ -20,7 +20,7 @@ pub(super) fn read(text: &str) -> Option<Signature> {
     if text.is_empty() || text == SKIPPED {
         return None;
     }
-    let marked = text.starts_with(MARKED).then(|| base64::decode(text));
+    let marked = text.starts_with(MARKED).then(|| coded::decode(text));
     let marked = marked.flatten().and_then(|it| String::from_utf8(it).ok());
     let foreign = marked.map(|marked| Signature::read(&marked, Maker::Google));
     let foreign = foreign.filter(|signature| signature.maker != Maker::Google);
@@ -32,7 +32,7 @@ pub(super) fn write(signature: &Signature) -> Cow<'_, str> {
     if signature.maker == Maker::Google {
         return Cow::Borrowed(&signature.text);
     }
-    Cow::Owned(base64::encode(signature.written(Maker::Google).as_bytes()))
+    Cow::Owned(coded::encode(signature.written(Maker::Google).as_bytes()))
 }
 
 #[cfg(test)]

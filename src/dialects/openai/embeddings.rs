@@ -14,6 +14,7 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::super::coded;
 use super::super::meeting::{Frame, Malformed, Target};
 use super::super::seen::ABSURD_TOKENS;
 use super::message::object;
@@ -345,44 +346,15 @@ impl<'de> Visitor<'de> for VectorVisitor {
     }
 }
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 /// The vector's little-endian bytes in base64, with padding.
 fn encode(vector: &[f32]) -> String {
     let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let bits = (0..3).fold(0_u32, |bits, at| {
-            bits << 8 | u32::from(group.get(at).copied().unwrap_or_default())
-        });
-        for place in 0..4 {
-            let digit = (bits >> (18 - 6 * place) & 63) as usize;
-            out.push(if place > group.len() {
-                '='
-            } else {
-                char::from(ALPHABET[digit])
-            });
-        }
-    }
-    out
+    coded::encode(&bytes)
 }
 
 /// The vector whose little-endian bytes this is the base64 of; padding may be missing.
 fn decode(text: &str) -> Option<Vec<f32>> {
-    let text = text.trim_end_matches('=').as_bytes();
-    if text.len() % 4 == 1 {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
-    for group in text.chunks(4) {
-        let mut bits = 0_u32;
-        for &digit in group {
-            bits = bits << 6 | u32::from(value(digit)?);
-        }
-        bits <<= 6 * (4 - group.len());
-        let whole = bits.to_be_bytes();
-        bytes.extend_from_slice(whole.get(1..group.len())?);
-    }
+    let bytes = coded::decode(text)?;
     let floats = bytes.chunks_exact(4);
     if !floats.remainder().is_empty() {
         return None;
@@ -390,17 +362,6 @@ fn decode(text: &str) -> Option<Vec<f32>> {
     floats
         .map(|four| Some(f32::from_le_bytes(four.try_into().ok()?)))
         .collect()
-}
-
-const fn value(digit: u8) -> Option<u8> {
-    Some(match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! - Nothing is judged before [`WINDOW`] seconds of waiting, nor by less than so many.
 //! - The memory of one stream is fixed.
 
-use scoring::time::{Span, Time};
+use crate::time::{Span, Time};
 
 /// Seconds over which a stream's pace is taken, and which it has before it is judged.
 const WINDOW: u64 = 10;
@@ -20,7 +20,7 @@ const SECONDS: usize = WINDOW as usize + 1;
 
 /// How fast a stream has come.
 #[derive(Clone, Debug)]
-pub(super) struct Pace {
+pub struct Pace {
     /// Tokens per second that it must make.
     least: u32,
     /// Time spent on waiting for the provider so far.
@@ -39,7 +39,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// The pace of a stream that has made `tokens` and must make `least` a second; none where nothing is asked of it.
-    pub(super) fn new(least: u32, tokens: u32) -> Option<Self> {
+    pub fn new(least: u32, tokens: u32) -> Option<Self> {
         let mut pace = Self {
             least,
             waited: Span::ZERO,
@@ -54,19 +54,19 @@ impl Pace {
     }
 
     /// The provider is waited for from now on.
-    pub(super) fn wait(&mut self, now: Time) {
+    pub fn wait(&mut self, now: Time) {
         self.since.get_or_insert(now);
     }
 
     /// The wait is over: something came.
-    pub(super) fn come(&mut self, now: Time) {
+    pub fn come(&mut self, now: Time) {
         self.waited = self.waited_at(now);
         self.since = None;
         self.turn(self.waited);
     }
 
     /// Takes note of the tokens so far.
-    pub(super) fn count(&mut self, tokens: u32) {
+    pub fn count(&mut self, tokens: u32) {
         let new = tokens.saturating_sub(self.counted);
         self.counted = self.counted.max(tokens);
         let place = &mut self.tokens[(self.second % SECONDS as u64) as usize];
@@ -74,7 +74,7 @@ impl Pace {
     }
 
     /// Whether the stream was slower than it must be, over the last seconds.
-    pub(super) fn is_too_slow(&mut self, now: Time) -> bool {
+    pub fn is_too_slow(&mut self, now: Time) -> bool {
         let waited = self.waited_at(now);
         self.turn(waited);
         self.judged = self.second;
@@ -83,7 +83,7 @@ impl Pace {
     }
 
     /// When it is to be judged next: once in each second of waiting, whatever comes in it.
-    pub(super) fn due(&self, now: Time) -> Time {
+    pub fn due(&self, now: Time) -> Time {
         let waited = self.waited_at(now).as_micros();
         let second = waited / SECOND;
         if second >= WINDOW && second > self.judged {
