@@ -15,6 +15,7 @@ pub mod cohere;
 pub mod convert;
 pub mod failure;
 pub mod fixed;
+pub mod foreign;
 pub mod format;
 pub mod gemini;
 pub mod joint;

@@ -21,6 +21,7 @@ use super::{Asked, Way};
 use crate::clock;
 use crate::config::{Model, StreamRecovery};
 use crate::dialects::failure::Failure;
+use crate::dialects::foreign;
 use crate::dialects::format::{Endpoint, Format};
 use crate::dialects::openai::form;
 use crate::dialects::openai::peek::{self, Peek, PeekError};
@@ -218,8 +219,10 @@ fn chosen(model: &Model, asked: &Asked, peek: &Peek<'_>) -> Option<usize> {
 
 /// What ties a request to one account, and whether it holds thoughts that no provider of its own words can read.
 fn ties(life: &Life, asked: &Asked) -> (Option<Maker>, Foreign) {
+    let told = |foreign| if foreign { Foreign::Yes } else { Foreign::No };
     if asked.endpoint != Endpoint::Responses {
-        return (None, Foreign::No);
+        let foreign = foreign::is_in(asked.endpoint.format(), &asked.body);
+        return (None, told(foreign));
     }
     let Ok(ties) = responses::peek::peek(&asked.body) else {
         return (None, Foreign::No);
@@ -234,12 +237,7 @@ fn ties(life: &Life, asked: &Asked) -> (Option<Maker>, Foreign) {
         .into_iter()
         .flatten()
         .find_map(|id| makers.recall(id.as_bytes()));
-    let foreign = if ties.foreign {
-        Foreign::Yes
-    } else {
-        Foreign::No
-    };
-    (maker, foreign)
+    (maker, told(ties.foreign))
 }
 
 impl Plan<'_> {

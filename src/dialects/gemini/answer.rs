@@ -127,6 +127,10 @@ impl<'a> WrittenCandidate<'a> {
 #[must_use]
 pub fn write(answer: &Answer, frame: &Frame) -> Vec<u8> {
     let mut parts: Vec<_> = answer.parts.iter().filter_map(part).collect();
+    // Of calls side by side only the first carries a signature.
+    if let Some(call) = parts.iter_mut().find(|part| part.is_call()) {
+        call.keep_skipped();
+    }
     if parts.is_empty() {
         // Google's clients take a turn without parts for an invalid one and forget it.
         parts.push(WrittenPart::text(""));

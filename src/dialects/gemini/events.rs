@@ -132,6 +132,8 @@ pub struct Writer {
     id: String,
     model: String,
     calls: Vec<Call>,
+    /// Whether a call was written.
+    called: bool,
     usage: Option<Usage>,
     stop: Option<Stop>,
 }
@@ -144,6 +146,7 @@ impl Writer {
             id: frame.id,
             model: frame.model,
             calls: Vec::new(),
+            called: false,
             usage: None,
             stop: None,
         }
@@ -205,7 +208,11 @@ impl Writer {
     fn complete_calls(&mut self, out: &mut Vec<u8>) {
         for call in std::mem::take(&mut self.calls) {
             let part = WrittenPart::call(Some(&call.id), &call.name, &call.arguments);
-            self.event(part.with_signature(call.signature.as_ref()), None, out);
+            let mut part = part.with_signature(call.signature.as_ref());
+            if !std::mem::replace(&mut self.called, true) {
+                part.keep_skipped();
+            }
+            self.event(part, None, out);
         }
     }
 

@@ -12,12 +12,15 @@ use crate::chat::{Maker, Signature};
 /// The documented stand-in for a signature that was never there; Gemini 3 demands one. Source: "Thought signatures", ai.google.dev.
 pub(super) const SKIPPED: &str = "skip_thought_signature_validator";
 
+/// The same in base64, for clients, which decode the field.
+pub(super) const SKIPPED_IN_BASE64: &str = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=";
+
 /// What base64 of a marked signature begins with: that of `trimtab:`, as far as the next letter cannot change it.
 const MARKED: &str = "dHJpbXRhYj";
 
 /// Reads a `thoughtSignature`; the stand-in and the empty one are none.
 pub(super) fn read(text: &str) -> Option<Signature> {
-    if text.is_empty() || text == SKIPPED {
+    if matches!(text, "" | SKIPPED | SKIPPED_IN_BASE64) {
         return None;
     }
     let marked = text.starts_with(MARKED).then(|| coded::decode(text));
@@ -47,6 +50,9 @@ mod tests {
         for own in ["c2ln", MARKED, "dHJpbXRhYjo", "not base64!"] {
             assert_eq!(read(own), Some(Signature::new(Maker::Google, own)));
         }
-        assert_eq!((read(""), read(SKIPPED)), (None, None));
+        for none in ["", SKIPPED, SKIPPED_IN_BASE64] {
+            assert_eq!(read(none), None);
+        }
+        assert_eq!(coded::encode(SKIPPED.as_bytes()), SKIPPED_IN_BASE64);
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::media::{self, WrittenBlob, WrittenFile};
-use super::signature::{self, SKIPPED};
+use super::signature::{self, SKIPPED, SKIPPED_IN_BASE64};
 use crate::chat::Signature;
 
 /// A part as it is written.
@@ -138,6 +138,13 @@ impl<'a> WrittenPart<'a> {
     /// Writes the stand-in for a signature.
     pub(super) fn skip_signature(&mut self) {
         self.thought_signature = Some(Cow::Borrowed(SKIPPED));
+    }
+
+    /// Writes the stand-in for a signature where a client keeps it, to send it to a model that demands one.
+    pub(super) fn keep_skipped(&mut self) {
+        if self.is_unsigned_call() {
+            self.thought_signature = Some(Cow::Borrowed(SKIPPED_IN_BASE64));
+        }
     }
 }
 

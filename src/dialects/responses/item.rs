@@ -216,6 +216,19 @@ pub(super) fn encrypted(signature: &Signature) -> String {
     signature.written(Maker::OpenAi)
 }
 
+/// The id of a reasoning that is signed so: the signature's own where it has one, since the two are checked together.
+pub(super) fn id_of(signature: Option<&Signature>, minted: String) -> String {
+    let own = signature.filter(|by| by.maker == Maker::OpenAi && !by.id.is_empty());
+    own.map_or(minted, |by| by.id.clone())
+}
+
+/// How a signature is carried by an item that was told of under an id before it was signed: if its own is another, it goes along.
+pub(super) fn encrypted_under(id: &str, signature: &Signature) -> Option<String> {
+    let own = signature.maker == Maker::OpenAi && !signature.id.is_empty();
+    // Any other maker's dialect marks it, with the id.
+    (own && signature.id != id).then(|| signature.written(Maker::Anthropic))
+}
+
 /// How withheld thoughts are carried: marked, so that they are not taken for signed ones when they come back.
 pub(super) fn redacted(signature: &Signature) -> String {
     if signature.maker == Maker::OpenAi {
@@ -224,6 +237,15 @@ pub(super) fn redacted(signature: &Signature) -> String {
     let mut marked = signature.clone();
     REDACTED.clone_into(&mut marked.id);
     encrypted(&marked)
+}
+
+/// What the maker of a call signed it with, taken off the end of what came before: a call has no place for it.
+pub(super) fn of_call(before: &mut Vec<Part>) -> Option<Signature> {
+    let google = |part: &mut Part| matches!(part, Part::Redacted(by) if by.maker == Maker::Google);
+    match before.pop_if(google)? {
+        Part::Redacted(by) => Some(by),
+        _ => None,
+    }
 }
 
 /// The thoughts of a reasoning item: its id, its words, and its encrypted content.
@@ -236,7 +258,9 @@ pub(super) fn thoughts(id: &str, text: String, encrypted: Option<&str>) -> Optio
         });
     };
     if signature.maker == Maker::OpenAi {
-        id.clone_into(&mut signature.id);
+        if signature.id.is_empty() {
+            id.clone_into(&mut signature.id);
+        }
     } else if signature.id == REDACTED {
         signature.id.clear();
         return Some(Part::Redacted(signature));
@@ -280,6 +304,26 @@ mod tests {
             thinking("a", Some(own.clone()))
         );
         assert_eq!(read("", &redacted(&own)), thinking("", Some(own)));
+        let under = |id: &str| {
+            encrypted_under(
+                id,
+                &Signature {
+                    id: "rs_9".to_owned(),
+                    ..Signature::new(Maker::OpenAi, "enc")
+                },
+            )
+        };
+        assert_eq!(under("rs_9"), None);
+        let kept = under("rs_1").unwrap();
+        assert_eq!(kept, "trimtab:openai:rs_9:enc");
+        let Some(Part::Thinking {
+            signature: Some(back),
+            ..
+        }) = read("a", &kept)
+        else {
+            panic!("{kept}");
+        };
+        assert_eq!((back.id.as_str(), back.text.as_str()), ("rs_9", "enc"));
         assert_eq!(thoughts("rs_1", String::new(), None), None);
         assert_eq!(
             thoughts("rs_1", "a".to_owned(), Some("")),

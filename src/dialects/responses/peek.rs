@@ -31,7 +31,7 @@ pub struct Stickiness<'a> {
     pub reasoning_id: Option<Cow<'a, str>>,
     /// Whether reasoning comes along that only OpenAI can read, and of that only the organisation that got it.
     pub encrypted: bool,
-    /// Whether thoughts come along that another maker's model has signed: no route that speaks this dialect can take them as they are.
+    /// Whether thoughts come along that another maker's model has signed, or that this gateway has marked: no route that speaks this dialect can take them as they are.
     pub foreign: bool,
     /// Whether the response is to be made in the background, and fetched later where it was asked for.
     pub background: bool,
@@ -134,7 +134,9 @@ impl<'a> Items<'a> {
             _ => {}
         }
         if let Some(text) = string(item.encrypted_content) {
-            let foreign = Signature::read(&text, Maker::OpenAi).maker != Maker::OpenAi;
+            // What is marked is OpenAI's own if it came under another id; it cannot go on as it is either.
+            let read = Signature::read(&text, Maker::OpenAi);
+            let foreign = read.text != text;
             self.foreign |= foreign;
             self.encrypted |= !foreign;
         }

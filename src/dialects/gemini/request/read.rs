@@ -134,16 +134,19 @@ fn push(messages: &mut Vec<Message>, role: Role, parts: Vec<Part>) {
     if parts.is_empty() {
         return;
     }
-    if let Some(last) = messages.last_mut()
-        && role == Role::Assistant
-        && last.role == role
-    {
+    if role != Role::Assistant {
+        messages.push(Message { role, parts });
+        return;
+    }
+    if !follows_model(messages) {
+        let parts = Vec::with_capacity(parts.len());
+        messages.push(Message { role, parts });
+    }
+    if let Some(last) = messages.last_mut() {
         for part in parts {
             join(&mut last.parts, part);
         }
-        return;
     }
-    messages.push(Message { role, parts });
 }
 
 fn join(parts: &mut Vec<Part>, part: Part) {

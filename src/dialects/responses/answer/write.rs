@@ -4,7 +4,7 @@
 //! - Parts become items in their order; words and refusals that follow each other are one message.
 
 use super::super::super::meeting::Frame;
-use super::super::item::{Call, Content, Ids, Item, ItemStatus, encrypted, redacted};
+use super::super::item::{Call, Content, Ids, Item, ItemStatus, encrypted, id_of, redacted};
 use super::super::names::Names;
 use super::super::object::{self, Response, Status};
 use crate::chat::{Answer, Part};
@@ -40,7 +40,7 @@ fn items(answer: &Answer, ids: &Ids, names: &Names) -> Vec<Item> {
                 refusal: refusal.clone(),
             },
             Part::Thinking { text, signature } => {
-                let id = ids.of_item("rs", place);
+                let id = id_of(signature.as_ref(), ids.of_item("rs", place));
                 let signed = signature.as_ref().map(encrypted);
                 let summary =
                     (!text.is_empty()).then(|| Content::SummaryText { text: text.clone() });
@@ -48,7 +48,7 @@ fn items(answer: &Answer, ids: &Ids, names: &Names) -> Vec<Item> {
                 continue;
             }
             Part::Redacted(signature) => {
-                let id = ids.of_item("rs", place);
+                let id = id_of(Some(signature), ids.of_item("rs", place));
                 items.push(Item::reasoning(id, Vec::new(), Some(redacted(signature))));
                 continue;
             }
@@ -56,8 +56,15 @@ fn items(answer: &Answer, ids: &Ids, names: &Names) -> Vec<Item> {
                 id,
                 name,
                 arguments,
-                ..
+                signature,
             } => {
+                // A call has no place for it: it goes before the call, and finds its way back.
+                let signed = signature.as_ref().map(redacted);
+                let signed = signed.map(|signed| {
+                    Item::reasoning(ids.of_item("rs", place), Vec::new(), Some(signed))
+                });
+                items.extend(signed);
+                let place = items.len();
                 let call = Call {
                     call_id: id,
                     seen: name,

@@ -11,11 +11,13 @@
 use super::super::super::failure::Failure;
 use super::super::super::meeting::Frame;
 use super::super::error;
-use super::super::item::{Call, Content, Ids, Item, ItemStatus, encrypted, redacted};
+use super::super::item::{
+    Call, Content, Ids, Item, ItemStatus, encrypted, encrypted_under, redacted,
+};
 use super::super::names::Names;
 use super::super::object::{self, Response, Status};
 use super::step::{At, Part, Steps, Words};
-use crate::chat::{Event, Stop, Usage};
+use crate::chat::{Event, Signature, Stop, Usage};
 
 /// Most bytes of an answer that are kept for the events that repeat it; more are relayed, but not repeated.
 pub const MAX_KEPT: usize = 32 * 1024 * 1024;
@@ -153,14 +155,24 @@ impl Writer {
                 let text = String::new();
                 self.say(Content::SummaryText { text }, more, out);
             }
-            Event::Signed(by) => self.sign(encrypted(by), out),
+            Event::Signed(by) => self.sign(by, encrypted(by), out),
             Event::Redacted(by) => {
                 self.close(ItemStatus::Completed, None, out);
-                self.sign(redacted(by), out);
+                self.sign(by, redacted(by), out);
             }
             Event::ToolStart {
-                index, id, name, ..
-            } => self.call(*index, id, name, out),
+                index,
+                id,
+                name,
+                signature,
+            } => {
+                // A call has no place for it: it goes before the call, and finds its way back.
+                if let Some(by) = signature {
+                    self.close(ItemStatus::Completed, None, out);
+                    self.sign(by, redacted(by), out);
+                }
+                self.call(*index, id, name, out);
+            }
             Event::ToolArguments { index, json } => self.argue(*index, json, out),
             Event::Finish { stop, .. } => {
                 let status = match Status::of(*stop) {
@@ -321,10 +333,11 @@ impl Writer {
     }
 
     /// The reasoning that goes on, or else withheld thoughts, are signed.
-    fn sign(&mut self, by: String, out: &mut Vec<u8>) {
+    fn sign(&mut self, by: &Signature, text: String, out: &mut Vec<u8>) {
         let open = self.open(Kind::Reasoning, out);
+        let text = encrypted_under(&open.id, by).unwrap_or(text);
         self.open = Some(open);
-        self.close(ItemStatus::Completed, Some(by), out);
+        self.close(ItemStatus::Completed, Some(text), out);
     }
 
     /// Closes the message or the reasoning that goes on.

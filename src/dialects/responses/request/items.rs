@@ -235,11 +235,13 @@ impl<'a> Turns<'a> {
             },
         };
         self.called.insert(id.clone(), name.clone());
+        let before = self.messages.last_mut();
+        let before = before.filter(|last| last.role == Role::Assistant);
         let call = Part::ToolCall {
             id,
             name,
             arguments,
-            signature: None,
+            signature: before.and_then(|last| item::of_call(&mut last.parts)),
         };
         self.say(Role::Assistant, vec![call]);
         Ok(())
