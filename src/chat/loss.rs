@@ -44,6 +44,9 @@ const GRAVE: [&str; 28] = [
     "web_search_options",
 ];
 
+/// What is lost where system messages all stand before the conversation.
+pub const SYSTEM_PLACE: &str = "system message's place";
+
 impl Loss {
     /// How much it matters that a field of this name cannot be carried.
     #[must_use]

@@ -19,7 +19,7 @@ mod usage;
 pub use answer::{Answer, Stop};
 pub use embed::{EmbedAnswer, EmbedEncoding, EmbedInput, EmbedRequest, EmbedTask};
 pub use event::{Event, fold};
-pub use loss::{Loss, Losses};
+pub use loss::{Loss, Losses, SYSTEM_PLACE};
 pub use part::{Maker, Media, Part, Signature, Source};
 pub use request::{
     Effort, Message, OutputFormat, Reasoning, Request, Role, Sampling, Tool, ToolChoice,

@@ -59,6 +59,11 @@ impl Claude {
         self >= Self(4, 7)
     }
 
+    /// Whether it can be held to a schema.
+    pub(super) fn follows_schemas(self) -> bool {
+        self >= Self(4, 5)
+    }
+
     /// Whether it goes on from a last message of its own; later ones refuse it.
     pub(super) fn takes_prefill(self) -> bool {
         self < Self(4, 6)

@@ -173,7 +173,11 @@ pub fn carry(
     }
 }
 
-fn read_answer(format: Format, body: &[u8]) -> Result<Answer, Malformed> {
+/// What a provider of this format answered.
+///
+/// # Errors
+/// [`Malformed`] where it is not an answer.
+pub fn read_answer(format: Format, body: &[u8]) -> Result<Answer, Malformed> {
     match format {
         Format::Messages => anthropic::answer::read(body),
         Format::Generate => gemini::answer::read(body),

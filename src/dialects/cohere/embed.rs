@@ -52,9 +52,7 @@ pub fn write(request: &EmbedRequest, target: &Target<'_>) -> (Vec<u8>, Losses) {
 #[must_use]
 pub fn write_within(request: &EmbedRequest, model: Option<&str>) -> (Vec<u8>, Losses) {
     let mut losses = Losses::default();
-    for name in &request.unknown {
-        losses.add(name, Loss::Hint);
-    }
+    losses.add_unknown(&request.unknown);
     losses.add_if(request.user.is_some(), "user", Loss::Hint);
     let mut texts = Vec::with_capacity(request.inputs.len());
     for input in &request.inputs {

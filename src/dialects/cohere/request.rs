@@ -133,9 +133,7 @@ struct Called<'a> {
 #[must_use]
 pub fn write(request: &Request, target: &Target<'_>) -> (Vec<u8>, Losses) {
     let mut losses = Losses::default();
-    for name in &request.unknown {
-        losses.add(name, Loss::Hint);
-    }
+    losses.add_unknown(&request.unknown);
     let mut messages = Vec::new();
     for message in &request.messages {
         turns(message, &mut messages, &mut losses);

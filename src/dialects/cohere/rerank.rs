@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::super::meeting::{Frame, Malformed, Target};
 use super::wire;
-use crate::chat::{Loss, Losses};
+use crate::chat::Losses;
 
 /// What is to be ranked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,9 +111,7 @@ struct Body<'a> {
 #[must_use]
 pub fn write(request: &Rerank, target: &Target<'_>) -> (Vec<u8>, Losses) {
     let mut losses = Losses::default();
-    for name in &request.unknown {
-        losses.add(name, Loss::Hint);
-    }
+    losses.add_unknown(&request.unknown);
     let body = Body {
         model: target.model,
         query: &request.query,

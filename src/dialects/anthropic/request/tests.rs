@@ -444,7 +444,7 @@ fn tools_are_chosen() {
     let tools = &written(&request, OTHER).0["tools"];
     assert_eq!(
         tools,
-        &json!([{"name": "f", "strict": true, "input_schema": {"type": "object", "properties": {}}}])
+        &json!([{"name": "f", "strict": true, "input_schema": {"type": "object", "properties": {}, "additionalProperties": false}}])
     );
 }
 
@@ -470,6 +470,11 @@ fn formats_are_asked_for() {
     );
     assert_eq!(schema["properties"]["b"]["additionalProperties"], true);
     assert!(losses.is_empty());
+    let (body, losses) = written(&request, "claude-opus-4-20250514");
+    assert_eq!(body.get("output_config"), None);
+    let words = body["system"][0]["text"].as_str().unwrap();
+    assert!(words.contains("\"properties\""), "{words}");
+    assert_eq!(names(&losses), ["response_format"]);
 }
 
 #[test]

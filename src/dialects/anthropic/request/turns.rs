@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::super::block::{Block, Input, Mark, Source, call_id};
-use crate::chat::{self, Loss, Losses, Maker, Media, Message, Part, Role};
+use crate::chat::{self, Loss, Losses, Maker, Media, Message, Part, Role, SYSTEM_PLACE};
 
 /// What a user is taken to have said before a model that speaks first.
 const OPENING: &str = ".";
@@ -32,7 +32,7 @@ pub(super) fn turns<'a>(
     for message in messages {
         let role = match message.role {
             Role::System | Role::Developer => {
-                losses.add_if(!turns.is_empty(), "system message's place", Loss::Hint);
+                losses.add_if(!turns.is_empty(), SYSTEM_PLACE, Loss::Hint);
                 instruct(&message.parts, &mut system, losses);
                 continue;
             }

@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 
 use super::super::super::claude::Claude;
 use super::super::super::meeting::Target;
+use super::super::super::schema;
 use super::super::block::{Block, Mark};
 use super::thinking::{Plan, Thinking};
 use super::turns::{self, Turn};
-use crate::chat::{Loss, Losses, OutputFormat, Part, Request, Sampling, ToolChoice};
+use crate::chat::{self, Loss, Losses, OutputFormat, Part, Request, Sampling, ToolChoice};
 
 /// What a model is told where it must write JSON and no schema says which.
 const WRITE_JSON: &str = "Answer with a single valid JSON object and nothing else.";
@@ -33,12 +34,19 @@ pub fn write(request: &Request, target: &Target<'_>) -> (Vec<u8>, Losses) {
     let mut losses = Losses::default();
     losses.add_unknown(&request.unknown);
     let (mut system, mut messages) = turns::turns(&request.messages, &mut losses);
-    if matches!(request.format, Some(OutputFormat::Json)) {
-        losses.add("response_format", Loss::Hint);
-        system.push(Block::text(WRITE_JSON));
-    }
+    let follows = Claude::of(target.model).is_none_or(Claude::follows_schemas);
+    let words: Option<Cow<'_, str>> = match &request.format {
+        Some(OutputFormat::Json) => Some(WRITE_JSON.into()),
+        Some(OutputFormat::Schema { schema, .. }) if !follows => {
+            Some(schema::in_words(schema).into())
+        }
+        _ => None,
+    };
+    losses.add_if(words.is_some(), "response_format", Loss::Hint);
+    let told = words.is_some();
+    system.extend(words.map(Block::text));
     let plan = Plan::of(request, &messages, target, &mut losses);
-    let mut tools = tools(request);
+    let mut tools = tools(request, &mut losses);
     limit_marks(&mut tools, &mut system, &mut messages, &mut losses);
     let [temperature, top_p] = drawn(&request.sampling, target.model, &plan, &mut losses);
     let top_k = top_k(&request.sampling, target.model, &plan, &mut losses);
@@ -49,7 +57,7 @@ pub fn write(request: &Request, target: &Target<'_>) -> (Vec<u8>, Losses) {
         tool_choice: choice(request, &tools, &plan, &mut losses),
         tools,
         messages,
-        output_config: OutputConfig::of(request, plan.effort),
+        output_config: OutputConfig::of(request.format.as_ref().filter(|_| !told), plan.effort),
         thinking: plan.thinking,
         stop_sequences: stop(&request.stop, &mut losses),
         temperature,
@@ -77,7 +85,7 @@ struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     thinking: Option<Thinking>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    output_config: Option<OutputConfig<'a>>,
+    output_config: Option<OutputConfig>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stop_sequences: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,47 +108,28 @@ struct Metadata<'a> {
 }
 
 #[derive(Serialize)]
-struct OutputConfig<'a> {
+struct OutputConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     effort: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    format: Option<Format<'a>>,
+    format: Option<Format>,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Format<'a> {
-    JsonSchema { schema: Cow<'a, Value> },
+enum Format {
+    JsonSchema { schema: Value },
 }
 
-impl<'a> OutputConfig<'a> {
-    fn of(request: &'a Request, effort: Option<&'static str>) -> Option<Self> {
-        let format = match &request.format {
+impl OutputConfig {
+    fn of(format: Option<&OutputFormat>, effort: Option<&'static str>) -> Option<Self> {
+        let format = match format {
             Some(OutputFormat::Schema { schema, .. }) => Some(Format::JsonSchema {
-                schema: Cow::Owned(closed(schema)),
+                schema: schema::for_anthropic(schema),
             }),
             Some(OutputFormat::Json) | None => None,
         };
         (effort.is_some() || format.is_some()).then_some(Self { effort, format })
-    }
-}
-
-/// A schema whose objects take no other fields than they name, as Anthropic demands of an answer's; where the schema says otherwise, it stands.
-fn closed(schema: &Value) -> Value {
-    match schema {
-        Value::Object(fields) => {
-            let inner = fields.iter();
-            let mut fields: serde_json::Map<_, _> = inner
-                .map(|(name, value)| (name.clone(), closed(value)))
-                .collect();
-            let object = fields.get("type").is_some_and(|kind| kind == "object");
-            if object && !fields.contains_key("additionalProperties") {
-                fields.insert("additionalProperties".to_owned(), Value::Bool(false));
-            }
-            Value::Object(fields)
-        }
-        Value::Array(items) => items.iter().map(closed).collect(),
-        other => other.clone(),
     }
 }
 
@@ -157,7 +146,7 @@ struct Tool<'a> {
 }
 
 /// The tools: those that may be called, or, where there are none, those that were; a history of calls is refused without them.
-fn tools(request: &Request) -> Vec<Tool<'_>> {
+fn tools<'a>(request: &'a Request, losses: &mut Losses) -> Vec<Tool<'a>> {
     let allowed = |name: &String| match &request.tool_choice {
         Some(ToolChoice::Among { names, .. }) => names.contains(name),
         _ => true,
@@ -191,12 +180,21 @@ fn tools(request: &Request) -> Vec<Tool<'_>> {
                 fields.insert("type".to_owned(), "object".into());
                 Cow::Owned(Value::Object(fields))
             }
+            _ if tool.strict == Some(true) => Cow::Owned(schema::for_anthropic(&bare())),
             _ => bare(),
         },
-        strict: tool.strict.filter(|strict| *strict),
+        strict: strict(tool, losses),
         cache_control: Mark::of(tool.cache),
     });
     tools.collect()
+}
+
+/// Whether a tool's arguments must follow its schema exactly; Anthropic refuses that of some schemas that other vendors take.
+fn strict(tool: &chat::Tool, losses: &mut Losses) -> Option<bool> {
+    let asked = tool.strict == Some(true);
+    let follows = asked && schema::anthropic_follows(&tool.schema);
+    losses.add_if(asked && !follows, "strict", Loss::Hint);
+    follows.then_some(true)
 }
 
 #[derive(Serialize)]

@@ -23,11 +23,9 @@ use turns::{Block, Turn};
 #[must_use]
 pub fn write(request: &Request, target: &Target<'_>) -> (Vec<u8>, Losses) {
     let mut losses = Losses::default();
-    for name in &request.unknown {
-        losses.add(name, Loss::Hint);
-    }
+    losses.add_unknown(&request.unknown);
     let model = Model::of(target.model);
-    let conversation = turns::write(request, model, &mut losses);
+    let mut conversation = turns::write(request, model, &mut losses);
     let tool_config = tools(request, &conversation.messages, model, &mut losses);
     let settings = settings::write(
         request,
@@ -39,6 +37,10 @@ pub fn write(request: &Request, target: &Target<'_>) -> (Vec<u8>, Losses) {
         },
         &mut losses,
     );
+    let words = settings::output_in_words(request, model);
+    conversation
+        .system
+        .extend(words.map(|words| Block::Text(words.into())));
     let body = Body {
         messages: conversation.messages,
         system: conversation.system,

@@ -8,7 +8,9 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use super::super::super::claude::Claude;
 use super::super::super::meeting::Target;
+use super::super::super::schema;
 use super::Model;
 use crate::chat::{Effort, Loss, Losses, OutputFormat, Reasoning, Request};
 
@@ -122,7 +124,7 @@ pub(super) fn write<'a>(
     lost(request, losses);
     Settings {
         inference: (inference != Inference::default()).then_some(inference),
-        output: output(request, losses),
+        output: output(request, about.model, losses),
         tier: tier(request, losses),
         additional: (additional != Additional::default()).then_some(additional),
     }
@@ -141,7 +143,7 @@ fn think(
     if reasoning.budget == Some(0) || reasoning.effort == Some(Effort::None) {
         return;
     }
-    let mut refuse = || losses.add("reasoning_effort", Loss::Hint);
+    let mut refuse = || losses.add("reasoning", Loss::Hint);
     let Some(claude) = about.model.claude.filter(|claude| claude.thinks()) else {
         return refuse();
     };
@@ -216,8 +218,25 @@ fn inference<'a>(
     }
 }
 
-fn output<'a>(request: &'a Request, losses: &mut Losses) -> Option<OutputConfig<'a>> {
+/// Whether a model can be held to a schema; of most that are not Claudes it is not known.
+fn follows(model: Model) -> bool {
+    model.claude.is_none_or(Claude::follows_schemas)
+}
+
+/// What a model is told of the answer's schema where it cannot be held to it.
+pub(super) fn output_in_words(request: &Request, model: Model) -> Option<String> {
     match request.format.as_ref()? {
+        OutputFormat::Schema { schema, .. } if !follows(model) => Some(schema::in_words(schema)),
+        _ => None,
+    }
+}
+
+fn output<'a>(request: &'a Request, model: Model, losses: &mut Losses) -> Option<OutputConfig<'a>> {
+    match request.format.as_ref()? {
+        OutputFormat::Schema { .. } if !follows(model) => {
+            losses.add("response_format", Loss::Hint);
+            None
+        }
         // Clients of this mode ask for JSON in words too, or OpenAI refuses them.
         OutputFormat::Json => {
             losses.add("response_format", Loss::Hint);
@@ -233,7 +252,10 @@ fn output<'a>(request: &'a Request, losses: &mut Losses) -> Option<OutputConfig<
                 r#type: "json_schema",
                 structure: Structure {
                     json_schema: JsonSchema {
-                        schema: schema.to_string(),
+                        schema: match model.claude {
+                            Some(_) => schema::for_anthropic(schema).to_string(),
+                            None => schema.to_string(),
+                        },
                         name: Cow::Borrowed(name),
                         description: description.as_deref(),
                     },

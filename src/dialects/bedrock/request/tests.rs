@@ -130,8 +130,11 @@ fn turns_alternate_and_system_stands_apart() {
             {"role": "user", "content": [{"text": "c"}, point]},
         ])
     );
-    assert_eq!(lost(&request, SONNET_3_7), ["system_position"]);
-    assert_eq!(lost(&request, LLAMA), ["cache_control", "system_position"]);
+    assert_eq!(lost(&request, SONNET_3_7), ["system message's place"]);
+    assert_eq!(
+        lost(&request, LLAMA),
+        ["cache_control", "system message's place"]
+    );
 }
 
 #[test]
@@ -342,7 +345,7 @@ fn thinking_is_asked_for_as_each_model_understands() {
             json!({"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": "high"}})
         )
     );
-    assert_eq!(lost(&high, LLAMA), ["reasoning_effort"]);
+    assert_eq!(lost(&high, LLAMA), ["reasoning"]);
     assert_eq!(fields(&thinking(None, Some(0)), SONNET_3_7), None);
     assert_eq!(
         fields(&thinking(None, Some(5)), SONNET_3_7),
@@ -375,7 +378,7 @@ fn thinking_is_asked_for_as_each_model_understands() {
     };
     for request in [&tight, &forced, &unthought] {
         assert_eq!(fields(request, SONNET_3_7), None);
-        assert_eq!(lost(request, SONNET_3_7), ["reasoning_effort"]);
+        assert_eq!(lost(request, SONNET_3_7), ["reasoning"]);
     }
     assert!(fields(&unthought, OPUS_4_7).is_some());
     let mut thought_of = unthought;
@@ -456,7 +459,15 @@ fn format_tier_and_what_is_lost() {
         service_tier: Some("flex".to_owned()),
         ..asking(vec![user("q")])
     };
-    let written = body(&request, SONNET_3_7);
+    let old = body(&request, SONNET_3_7);
+    assert_eq!(old.get("outputConfig"), None);
+    assert!(
+        old["system"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("{\"type\":\"object\"}")
+    );
+    let written = body(&request, LLAMA);
     assert_eq!(
         written["outputConfig"],
         json!({"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": "{\"type\":\"object\"}", "name": "n"}}}})
@@ -480,7 +491,7 @@ fn format_tier_and_what_is_lost() {
             "service_tier"
         ]
     );
-    assert_eq!(losses.of_meaning(), Some("n"));
+    assert_eq!(losses.of_meaning(), Some("logit_bias"));
 }
 
 #[test]

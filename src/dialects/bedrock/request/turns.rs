@@ -11,7 +11,9 @@ use serde_json::value::RawValue;
 
 use super::super::media::{self, Audio, Document, Image, Names};
 use super::Model;
-use crate::chat::{Loss, Losses, Maker, Media, Message, Part, Request, Role, Signature};
+use crate::chat::{
+    Loss, Losses, Maker, Media, Message, Part, Request, Role, SYSTEM_PLACE, Signature,
+};
 
 /// System blocks and turns.
 pub(super) struct Conversation<'a> {
@@ -30,7 +32,7 @@ pub(super) struct Turn<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Block<'a> {
-    Text(&'a str),
+    Text(Cow<'a, str>),
     Image(Image<'a>),
     Document(Document<'a>),
     Audio(Audio<'a>),
@@ -95,7 +97,7 @@ pub(super) fn write<'a>(
         let role = match role {
             Role::System | Role::Developer => {
                 let moved = !out.messages.is_empty();
-                writer.losses.add_if(moved, "system_position", Loss::Hint);
+                writer.losses.add_if(moved, SYSTEM_PLACE, Loss::Hint);
                 writer.blocks(parts, &mut out.system);
                 continue;
             }
@@ -246,7 +248,7 @@ impl Writer<'_> {
 }
 
 fn words(text: &str) -> Option<Block<'_>> {
-    (!text.trim().is_empty()).then_some(Block::Text(text))
+    (!text.trim().is_empty()).then_some(Block::Text(text.into()))
 }
 
 /// What may stand in a tool's result.

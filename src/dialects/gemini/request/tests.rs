@@ -220,7 +220,7 @@ fn turns_are_gathered_and_merged() {
         "contents": [{"role": "user", "parts": [{"text": "a"}, {"text": "b"}]},
             {"role": "model", "parts": [{"text": "c"}]}]});
     assert_eq!(value, expected);
-    assert_eq!(names(&losses), ["order of system messages"]);
+    assert_eq!(names(&losses), ["system message's place"]);
     assert_eq!(losses.of_meaning(), None);
 }
 

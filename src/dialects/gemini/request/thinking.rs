@@ -113,7 +113,7 @@ pub(super) struct Written {
 pub(super) fn write(asked: Reasoning, model: Model, losses: &mut Losses) -> Option<Written> {
     let budget = asked.budget.or(asked.effort.map(Effort::budget));
     if !model.thinks() {
-        losses.add_if(budget.unwrap_or(0) > 0, "reasoning_effort", Loss::Hint);
+        losses.add_if(budget.unwrap_or(0) > 0, "reasoning", Loss::Hint);
         return None;
     }
     let mut written = Written {
@@ -122,12 +122,12 @@ pub(super) fn write(asked: Reasoning, model: Model, losses: &mut Losses) -> Opti
     };
     if model.generation >= 3 {
         let effort = asked.effort.or(asked.budget.map(Effort::of_budget));
-        losses.add_if(effort == Some(Effort::None), "reasoning_effort", Loss::Hint);
+        losses.add_if(effort == Some(Effort::None), "reasoning", Loss::Hint);
         written.thinking_level = effort.map(|effort| model.level(effort));
     } else {
         let (fewest, most) = model.budgets();
         let bounded = budget.map(|budget| budget.clamp(fewest, most));
-        losses.add_if(bounded != budget, "reasoning_effort", Loss::Hint);
+        losses.add_if(bounded != budget, "reasoning", Loss::Hint);
         written.thinking_budget = bounded;
     }
     (written != Written::default()).then_some(written)

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::super::media;
 use super::super::written::{WrittenPart, is_object};
 use super::thinking::Model;
-use crate::chat::{Loss, Losses, Maker, Media, Message, Part, Role, Signature};
+use crate::chat::{Loss, Losses, Maker, Media, Message, Part, Role, SYSTEM_PLACE, Signature};
 
 /// The model's side, the user's, and the user's with answers of tools.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,8 +84,7 @@ impl<'a> Composer<'a> {
 
     fn instruct(&mut self, parts: &'a [Part]) {
         let late = !self.drafts.is_empty();
-        self.losses
-            .add_if(late, "order of system messages", Loss::Hint);
+        self.losses.add_if(late, SYSTEM_PLACE, Loss::Hint);
         for part in parts {
             match part {
                 Part::Text { text, cache } => {

@@ -4,7 +4,6 @@
 //! - A field that is understood but cannot be carried is told by its name; none is dropped silently.
 //! - What is written is what every compatible vendor takes, unless the model's name says that it is OpenAI's own.
 
-mod family;
 mod read;
 mod script;
 #[cfg(test)]

@@ -13,8 +13,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use super::super::super::family::Family;
 use super::super::message::{WrittenCall, WrittenExtra};
-use super::family::Family;
 use crate::chat::{Loss, Losses, Maker, Media, Message, Part, Request, Role, Signature, Source};
 
 /// Between texts that become one.

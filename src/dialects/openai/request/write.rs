@@ -11,13 +11,11 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::super::super::family::Family;
 use super::super::super::meeting::Target;
-use super::family::Family;
+use super::super::super::{schema, settings};
 use super::script::{self, WrittenMessage};
-use crate::chat::{Effort, Loss, Losses, OutputFormat, Request, Tool, ToolChoice};
-
-/// Most characters of `user`, by OpenAI's own error message.
-const LONGEST_USER: usize = 64;
+use crate::chat::{Loss, Losses, OutputFormat, Request, Tool, ToolChoice};
 
 /// Writes a request for a provider.
 #[must_use]
@@ -29,6 +27,7 @@ pub fn write(request: &Request, target: &Target<'_>) -> (Vec<u8>, Losses) {
     losses.add_if(sampling.top_k.is_some(), "top_k", Loss::Hint);
     losses.add_if(sampling.choices.is_some_and(|n| n > 1), "n", Loss::Meaning);
     losses.add_if(sampling.logprobs.is_some(), "logprobs", Loss::Meaning);
+    let drawn = settings::Drawn::of(request, target.model, &mut losses);
     let tools = tools(request, family, &mut losses);
     let most = target.max_tokens(request.max_tokens);
     let (max_completion_tokens, max_tokens) = match family {
@@ -46,20 +45,20 @@ pub fn write(request: &Request, target: &Target<'_>) -> (Vec<u8>, Losses) {
         messages: script::write(request, target.model, &mut losses),
         max_completion_tokens,
         max_tokens,
-        temperature: sampling.temperature,
-        top_p: sampling.top_p,
-        frequency_penalty: sampling.frequency_penalty,
-        presence_penalty: sampling.presence_penalty,
+        drawn,
         seed: sampling.seed,
         stop: &request.stop,
         parallel_tool_calls: request.parallel_tools.filter(|_| !tools.is_empty()),
         tool_choice: choice(request, family).filter(|_| !tools.is_empty()),
         tools,
-        response_format: request.format.as_ref().map(WrittenFormat::from),
-        reasoning_effort: effort(request, family, &mut losses),
-        user: user(request, &mut losses),
+        response_format: request
+            .format
+            .as_ref()
+            .map(|format| WrittenFormat::of(format, &mut losses)),
+        reasoning_effort: settings::effort(request, family, &mut losses),
+        user: settings::user(request, &mut losses),
         prompt_cache_key: cache_key.filter(|_| family.is_openai()),
-        service_tier: tier(request, &mut losses),
+        service_tier: settings::tier(request, &mut losses),
         stream: request.stream.then_some(true),
         stream_options: request.stream.then_some(StreamOptions {
             include_usage: true,
@@ -76,14 +75,8 @@ struct WrittenRequest<'a> {
     max_completion_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_p: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frequency_penalty: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    presence_penalty: Option<f64>,
+    #[serde(flatten)]
+    drawn: settings::Drawn,
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<i64>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -156,11 +149,11 @@ fn tools<'a>(request: &'a Request, family: Family, losses: &mut Losses) -> Vec<W
     };
     let tools = request.tools.iter();
     let named = tools.filter(|tool| allowed.is_none_or(|names| names.contains(&tool.name)));
-    named.map(WrittenTool::from).collect()
+    named.map(|tool| WrittenTool::of(tool, losses)).collect()
 }
 
-impl<'a> From<&'a Tool> for WrittenTool<'a> {
-    fn from(tool: &'a Tool) -> Self {
+impl<'a> WrittenTool<'a> {
+    fn of(tool: &'a Tool, losses: &mut Losses) -> Self {
         Self {
             kind: "function",
             function: WrittenFunction {
@@ -174,7 +167,8 @@ impl<'a> From<&'a Tool> for WrittenTool<'a> {
                 } else {
                     Parameters::Schema(&tool.schema)
                 },
-                strict: tool.strict.filter(|strict| *strict),
+                strict: schema::openai_strict(tool.strict, &tool.schema, losses)
+                    .filter(|strict| *strict),
             },
         }
     }
@@ -249,70 +243,23 @@ struct WrittenSchema<'a> {
     strict: Option<bool>,
 }
 
-impl<'a> From<&'a OutputFormat> for WrittenFormat<'a> {
-    fn from(format: &'a OutputFormat) -> Self {
+impl<'a> WrittenFormat<'a> {
+    fn of(format: &'a OutputFormat, losses: &mut Losses) -> Self {
         match format {
             OutputFormat::Json => Self::JsonObject,
             OutputFormat::Schema {
                 name,
                 description,
                 schema,
-                strict,
+                strict: asked,
             } => Self::JsonSchema {
                 json_schema: WrittenSchema {
                     name,
                     description: description.as_deref(),
                     schema,
-                    strict: *strict,
+                    strict: schema::openai_strict(*asked, schema, losses),
                 },
             },
-        }
-    }
-}
-
-/// The effort in words that the model takes.
-///
-/// OpenAI's reasoning models differ in whether they take `none`; thinking that is switched off becomes `low`, which all take.
-/// Of vendors, all that know the field know `low` to `high`; thinking that is switched off is their default, and not mentioned.
-fn effort(request: &Request, family: Family, losses: &mut Losses) -> Option<&'static str> {
-    let reasoning = request.reasoning?;
-    let asked = reasoning
-        .effort
-        .or(reasoning.budget.map(Effort::of_budget))?;
-    let off = reasoning.effort.is_none() && asked == Effort::None;
-    let written = match family {
-        Family::Plain => {
-            losses.add_if(asked != Effort::None, "thinking", Loss::Hint);
-            return None;
-        }
-        Family::Reasoning if off => {
-            losses.add("thinking", Loss::Hint);
-            Effort::Low
-        }
-        Family::Other if off => return None,
-        Family::Other if asked == Effort::Minimal => Effort::Low,
-        Family::Other => asked.min(Effort::High),
-        Family::Reasoning => asked,
-    };
-    Some(written.name())
-}
-
-/// The end user's name; OpenAI refuses a longer one, such as Claude Code's.
-fn user<'a>(request: &'a Request, losses: &mut Losses) -> Option<&'a str> {
-    let user = request.user.as_deref()?;
-    let fits = user.chars().count() <= LONGEST_USER;
-    losses.add_if(!fits, "user", Loss::Hint);
-    fits.then_some(user)
-}
-
-/// The tier in OpenAI's words; `standard_only` is Anthropic's for what OpenAI calls `default`.
-fn tier<'a>(request: &'a Request, losses: &mut Losses) -> Option<&'a str> {
-    match request.service_tier.as_deref()? {
-        "standard_only" | "standard" => Some("default"),
-        tier @ ("auto" | "default" | "flex" | "scale" | "priority" | "fast") => Some(tier),
-        _ => {
-            losses.add("service_tier", Loss::Hint);
-            None
         }
     }
 }

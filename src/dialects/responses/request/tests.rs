@@ -531,3 +531,34 @@ fn a_request_survives_the_way_through() {
     assert_eq!(read(&bytes).unwrap(), second);
     assert!(losses.is_empty());
 }
+
+#[test]
+fn a_model_is_asked_for_nothing_that_it_refuses() {
+    let mut request = various();
+    request.tools[0].strict = Some(true);
+    request.tools[0].schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
+    request.sampling.temperature = Some(0.5);
+    request.user = Some("u".repeat(65));
+    let of = |model| {
+        let target = Target { model, ..TARGET };
+        let (bytes, losses) = write(&request, &target);
+        let value: Value = serde_json::from_slice(&bytes).unwrap();
+        let losses: Vec<_> = losses.names().map(str::to_owned).collect();
+        (value, losses)
+    };
+    let (plain, losses) = of("gpt-4o");
+    assert_eq!(losses, ["reasoning", "strict", "user"]);
+    assert_eq!(plain["temperature"], 0.5);
+    assert_eq!(plain["tools"][0]["strict"], false);
+    for name in ["reasoning", "include", "user"] {
+        assert_eq!(plain.get(name), None, "{name}");
+    }
+    let (thinker, losses) = of("gpt-5");
+    assert_eq!(losses, ["temperature", "strict", "user"]);
+    assert_eq!(thinker.get("temperature"), None);
+    assert_eq!(thinker["reasoning"]["effort"], "medium");
+    request.tools.clear();
+    let (bytes, _) = write(&request, &TARGET);
+    let bare: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(bare.get("tool_choice"), None);
+}

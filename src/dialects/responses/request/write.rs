@@ -8,9 +8,11 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::super::super::family::Family;
 use super::super::super::meeting::Target;
+use super::super::super::{schema, settings};
 use super::turns::{self, WrittenItem};
-use crate::chat::{Effort, Loss, Losses, OutputFormat, Reasoning, Request, Tool, ToolChoice};
+use crate::chat::{Loss, Losses, OutputFormat, Request, Tool, ToolChoice};
 
 /// The least that the API takes as `max_output_tokens`. Source: its error text, "Expected a value >= 16".
 const LEAST_TOKENS: u32 = 16;
@@ -25,8 +27,14 @@ pub fn write(request: &Request, target: &Target<'_>) -> (Vec<u8>, Losses) {
     let replays = input
         .iter()
         .any(|item| matches!(item, WrittenItem::Reasoning { .. }));
-    let reasoning = request.reasoning.map(WrittenReasoning::from);
+    let family = Family::of(target.model);
+    let reasoning = WrittenReasoning::of(request, family, &mut losses);
     let thinks = reasoning.is_some_and(|reasoning| reasoning.effort != Some("none"));
+    // A model that does not think refuses to encrypt what it thought.
+    let encrypts = thinks || (replays && family != Family::Plain);
+    let drawn = settings::Drawn::of(request, target.model, &mut losses);
+    let choice = request.tool_choice.as_ref();
+    let choice = choice.filter(|_| !request.tools.is_empty());
     let asked = target.max_tokens(request.max_tokens);
     losses.add_if(
         asked.is_some_and(|most| most < LEAST_TOKENS),
@@ -39,17 +47,20 @@ pub fn write(request: &Request, target: &Target<'_>) -> (Vec<u8>, Losses) {
         store: false,
         stream: request.stream.then_some(true),
         max_output_tokens: asked.map(|most| most.max(LEAST_TOKENS)),
-        temperature: request.sampling.temperature,
-        top_p: request.sampling.top_p,
+        temperature: drawn.temperature,
+        top_p: drawn.top_p,
         tools: tools(&request.tools, &mut losses),
-        tool_choice: request.tool_choice.as_ref().map(WrittenChoice::from),
+        tool_choice: choice.map(WrittenChoice::from),
         parallel_tool_calls: request.parallel_tools.filter(|_| !request.tools.is_empty()),
-        text: request.format.as_ref().map(WrittenText::from),
+        text: request
+            .format
+            .as_ref()
+            .map(|format| WrittenText::of(format, &mut losses)),
         reasoning,
-        include: (thinks || replays).then_some(["reasoning.encrypted_content"]),
-        user: request.user.as_deref(),
+        include: encrypts.then_some(["reasoning.encrypted_content"]),
+        user: settings::user(request, &mut losses),
         prompt_cache_key: request.cache_key.as_deref(),
-        service_tier: tier(request.service_tier.as_deref(), &mut losses),
+        service_tier: settings::tier(request, &mut losses),
     };
     // Strings, numbers and JSON values always serialise.
     (serde_json::to_vec(&written).unwrap_or_default(), losses)
@@ -148,7 +159,7 @@ fn tools<'a>(tools: &'a [Tool], losses: &mut Losses) -> Vec<WrittenTool<'a>> {
             },
             schema => WrittenSchema::Given(schema),
         },
-        strict: tool.strict.unwrap_or(false),
+        strict: schema::openai_strict(tool.strict, &tool.schema, losses).unwrap_or(false),
     });
     written.collect()
 }
@@ -212,20 +223,20 @@ enum WrittenFormat<'a> {
     },
 }
 
-impl<'a> From<&'a OutputFormat> for WrittenText<'a> {
-    fn from(format: &'a OutputFormat) -> Self {
+impl<'a> WrittenText<'a> {
+    fn of(format: &'a OutputFormat, losses: &mut Losses) -> Self {
         let format = match format {
             OutputFormat::Json => WrittenFormat::JsonObject,
             OutputFormat::Schema {
                 name,
                 description,
                 schema,
-                strict,
+                strict: asked,
             } => WrittenFormat::JsonSchema {
                 name,
                 description: description.as_deref(),
                 schema,
-                strict: *strict,
+                strict: schema::openai_strict(*asked, schema, losses),
             },
         };
         Self { format }
@@ -240,26 +251,13 @@ struct WrittenReasoning {
     summary: Option<&'static str>,
 }
 
-impl From<Reasoning> for WrittenReasoning {
-    fn from(reasoning: Reasoning) -> Self {
-        let effort = reasoning
-            .effort
-            .or_else(|| reasoning.budget.map(Effort::of_budget));
-        Self {
-            effort: effort.map(Effort::name),
-            summary: (reasoning.shown == Some(true)).then_some("auto"),
-        }
-    }
-}
-
-/// The tier in OpenAI's words; Anthropic's `standard_only` is its default.
-fn tier<'a>(asked: Option<&'a str>, losses: &mut Losses) -> Option<&'a str> {
-    match asked? {
-        "standard_only" | "standard" => Some("default"),
-        tier @ ("auto" | "default" | "flex" | "scale" | "priority" | "fast") => Some(tier),
-        _ => {
-            losses.add("service_tier", Loss::Hint);
-            None
-        }
+impl WrittenReasoning {
+    fn of(request: &Request, family: Family, losses: &mut Losses) -> Option<Self> {
+        let asked = request.reasoning?;
+        let effort = settings::effort(request, family, losses);
+        (family != Family::Plain).then_some(Self {
+            effort,
+            summary: (asked.shown == Some(true)).then_some("auto"),
+        })
     }
 }

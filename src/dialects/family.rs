@@ -7,6 +7,8 @@
 //! # Invariants
 //! - A name that is not known to be OpenAI's gets only what all vendors know.
 
+use crate::chat::Effort;
+
 /// Whose model a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
@@ -22,6 +24,9 @@ impl Family {
     /// The family of a model's name; what stands before a slash names the vendor.
     pub(super) fn of(model: &str) -> Self {
         let name = model.rsplit('/').next().unwrap_or(model);
+        if name.starts_with("gpt-5-chat") {
+            return Self::Plain;
+        }
         if let Some(version) = name.strip_prefix("gpt-") {
             let digits = version.bytes().take_while(u8::is_ascii_digit).count();
             return match version.get(..digits).map(str::parse::<u32>) {
@@ -44,6 +49,24 @@ impl Family {
     /// Whether it is one of OpenAI's.
     pub(super) fn is_openai(self) -> bool {
         self != Self::Other
+    }
+
+    /// Whether a request that asks for this much thinking may say how words are drawn: models that think refuse it.
+    ///
+    /// GPT-5.1 and later do not think unless they are asked to, but for those named `pro` or `codex`.
+    pub(super) fn draws(model: &str, effort: Option<Effort>) -> bool {
+        if Self::of(model) != Self::Reasoning {
+            return true;
+        }
+        let name = model.rsplit('/').next().unwrap_or(model);
+        let version = name.strip_prefix("gpt-").unwrap_or_default();
+        let minor = version.split_once('.').map_or("", |(_, rest)| rest);
+        let later = minor
+            .bytes()
+            .next()
+            .is_some_and(|it| it.is_ascii_digit() && it != b'0');
+        let thinker = ["pro", "codex"].iter().any(|kind| minor.contains(kind));
+        later && !thinker && effort.is_none_or(|effort| effort == Effort::None)
     }
 
     /// Whether this model wants its thoughts back between tool calls, as `reasoning_content`; other vendors refuse the field.
@@ -72,6 +95,7 @@ mod tests {
             ("o1", Family::Reasoning),
             ("o4-mini", Family::Reasoning),
             ("gpt-4o", Family::Plain),
+            ("gpt-5-chat-latest", Family::Plain),
             ("gpt-3.5-turbo", Family::Plain),
             ("gpt-35-turbo", Family::Plain),
             ("chatgpt-4o-latest", Family::Plain),
@@ -82,6 +106,24 @@ mod tests {
             ("", Family::Other),
         ] {
             assert_eq!(Family::of(name), family, "{name}");
+        }
+    }
+
+    #[test]
+    fn models_that_think_draw_as_they_like() {
+        for (name, effort, draws) in [
+            ("gpt-4o", None, true),
+            ("llama-4", Some(Effort::High), true),
+            ("gpt-5", None, false),
+            ("gpt-5-mini", Some(Effort::None), false),
+            ("o3", None, false),
+            ("gpt-5.2", None, true),
+            ("openai/gpt-5.1", Some(Effort::None), true),
+            ("gpt-5.1", Some(Effort::Low), false),
+            ("gpt-5.2-pro", None, false),
+            ("gpt-5.1-codex-mini", None, false),
+        ] {
+            assert_eq!(Family::draws(name, effort), draws, "{name} {effort:?}");
         }
     }
 }
