@@ -109,6 +109,7 @@ impl Detail<'_> {
 enum Text<'a> {
     #[serde(borrow)]
     Words(Cow<'a, str>),
+    Number(u64),
     Other(serde::de::IgnoredAny),
 }
 
@@ -116,6 +117,7 @@ impl Text<'_> {
     fn lower(text: Option<&Self>) -> String {
         match text {
             Some(Self::Words(words)) => words.to_ascii_lowercase(),
+            Some(Self::Number(number)) => number.to_string(),
             _ => String::new(),
         }
     }
@@ -225,7 +227,7 @@ pub fn refusal(status: StatusCode, body: &[u8]) -> Verdict {
         400 if says(UNSUPPORTED_WORDS) => plain(Outcome::Unsupported, Failure::Upstream),
         400 | 413 | 422 if too_long(&code, &message) => Verdict {
             remedy: Remedy::LargerContext,
-            ..plain(Outcome::Rejected, Failure::BadRequest)
+            ..plain(Outcome::Rejected, Failure::TooLong)
         },
         413 if says(&["request_too_large"]) => plain(Outcome::Rejected, Failure::TooLarge),
         408 => plain(Outcome::TimedOut, Failure::Timeout),
@@ -241,7 +243,8 @@ pub fn refusal(status: StatusCode, body: &[u8]) -> Verdict {
 pub fn error_in_success(body: &[u8]) -> Verdict {
     let object = Object::of(body);
     let named = canonical(&Text::lower(object.status.as_ref()));
-    if let Some(status) = named.or(typed(&Text::lower(object.kind.as_ref()))) {
+    let named = named.or(typed(&Text::lower(object.kind.as_ref())));
+    if let Some(status) = named.or(numbered(&Text::lower(object.code.as_ref()))) {
         return refusal(status, body);
     }
     let words = format!(
@@ -274,6 +277,12 @@ pub fn error_in_success(body: &[u8]) -> Verdict {
         StatusCode::INTERNAL_SERVER_ERROR
     };
     refusal(status, body)
+}
+
+/// The HTTP status of an error that is numbered like one, as brokers of several providers number theirs.
+fn numbered(code: &str) -> Option<StatusCode> {
+    let number = code.parse().ok().filter(|code| (400..600).contains(code));
+    StatusCode::from_u16(number?).ok()
 }
 
 /// The HTTP status that a canonical code of Google's stands for. Source: `google/rpc/code.proto`.
@@ -396,6 +405,7 @@ mod tests {
             error("context_length_exceeded", "x").as_bytes(),
         );
         assert_eq!(long.remedy, Remedy::LargerContext);
+        assert_eq!(long.failure, Failure::TooLong);
         let inside = error_in_success(error("server_error", "boom").as_bytes());
         assert_eq!(inside.outcome, Outcome::ServerError);
     }
@@ -466,6 +476,20 @@ mod tests {
             refusal(StatusCode::REQUEST_TIMEOUT, b"[1]").outcome,
             TimedOut
         );
+    }
+
+    #[test]
+    fn numbers_of_errors_may_be_statuses() {
+        for (code, outcome) in [
+            ("429", Outcome::RateLimited),
+            ("\"503\"", Outcome::Overloaded),
+            ("400", Outcome::Rejected),
+            ("1305", Outcome::ServerError),
+            ("-1", Outcome::ServerError),
+        ] {
+            let body = format!(r#"{{"error":{{"code":{code},"message":"m"}}}}"#);
+            assert_eq!(error_in_success(body.as_bytes()).outcome, outcome, "{code}");
+        }
     }
 
     #[test]

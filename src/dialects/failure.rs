@@ -12,6 +12,8 @@ use http::StatusCode;
 pub enum Failure {
     /// The request is malformed.
     BadRequest,
+    /// The prompt is longer than the model takes.
+    TooLong,
     /// The body exceeds the limit.
     TooLarge,
     /// The body is encoded in a way that is not accepted.
@@ -59,8 +61,9 @@ use Retry::{No, Unsaid, Yes};
 
 impl Failure {
     /// Every failure.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BadRequest,
+        Self::TooLong,
         Self::TooLarge,
         Self::Encoding,
         Self::SlowClient,
@@ -82,7 +85,7 @@ impl Failure {
     #[must_use]
     pub fn status(self) -> (StatusCode, Retry) {
         let (status, retry) = match self {
-            Self::BadRequest => (400, Unsaid),
+            Self::BadRequest | Self::TooLong => (400, Unsaid),
             Self::TooLarge => (413, No),
             Self::Encoding => (415, No),
             Self::SlowClient => (408, Unsaid),
@@ -105,6 +108,7 @@ impl Failure {
     pub const fn name(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",
+            Self::TooLong => "too_long",
             Self::TooLarge => "too_large",
             Self::Encoding => "encoding",
             Self::SlowClient => "slow_client",

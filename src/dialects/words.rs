@@ -6,8 +6,10 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use scoring::outcome::Outcome;
 use serde::Deserialize;
 
+use super::classify::Verdict;
 use super::failure::Failure;
 use super::format::{Format, Surface};
 use super::{anthropic, bedrock, cohere, gemini, openai, responses};
@@ -101,6 +103,14 @@ pub fn refusal(format: Format, head: &http::response::Parts, body: Bytes) -> Byt
         }
         _ => body,
     }
+}
+
+/// What a client is told of a refusal: the provider's words, unless they are about the gateway's own credentials.
+#[must_use]
+pub fn said(verdict: Verdict, json: &[u8]) -> String {
+    let ours = verdict.outcome == Outcome::KeyRejected || verdict.failure == Failure::UpstreamAuth;
+    let said = if ours { None } else { message_in(json) };
+    said.unwrap_or_else(|| "the provider refused the request".to_owned())
 }
 
 /// What a provider's error object says, if it is one of any known shape.

@@ -298,7 +298,7 @@ impl Exchange {
         self.flight.land(landing, now);
         Landed::Failed(Box::new(Failed {
             failure: verdict.failure,
-            message: told(verdict, &bytes),
+            message: words::said(verdict, &bytes),
             outcome: Some(verdict.outcome),
             remedy: verdict.remedy,
             retry_after,
@@ -341,13 +341,6 @@ impl Exchange {
             }
         }
     }
-}
-
-/// What the client is told of a refusal in other words than the provider's: nothing of our credentials and bills.
-fn told(verdict: Verdict, bytes: &[u8]) -> String {
-    let ours = verdict.outcome == Outcome::KeyRejected || verdict.failure == Failure::UpstreamAuth;
-    let said = if ours { None } else { words::message_in(bytes) };
-    said.unwrap_or_else(|| "the provider refused the request".to_owned())
 }
 
 pub(super) type Plain = (Outcome, Failure);

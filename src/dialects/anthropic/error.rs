@@ -16,6 +16,7 @@ use super::super::failure::Failure;
 const fn kind(failure: Failure) -> &'static str {
     match failure {
         Failure::BadRequest
+        | Failure::TooLong
         | Failure::Encoding
         | Failure::SlowClient
         | Failure::Method
@@ -28,6 +29,17 @@ const fn kind(failure: Failure) -> &'static str {
         Failure::Timeout => "timeout_error",
         Failure::Upstream | Failure::UpstreamAuth | Failure::Internal => "api_error",
     }
+}
+
+/// What clients look for, in order to shorten the conversation; there is no other sign of it.
+const TOO_LONG: &str = "prompt is too long";
+
+/// The message in the words by which clients of this dialect know the failure.
+fn worded(failure: Failure, message: &str) -> Cow<'_, str> {
+    if failure != Failure::TooLong || message.contains(TOO_LONG) {
+        return message.into();
+    }
+    format!("{TOO_LONG}: {message}").into()
 }
 
 #[derive(Serialize)]
@@ -50,7 +62,7 @@ pub fn body(failure: Failure, message: &str, request_id: &str) -> Bytes {
         r#type: "error",
         error: Inner {
             r#type: kind(failure),
-            message,
+            message: &worded(failure, message),
         },
         request_id,
     };
@@ -105,6 +117,11 @@ mod tests {
         }
         assert!(!is_error_object(br#"{"error":{"message":"x","type":"t"}}"#));
         let told = event(Failure::Timeout, "late", "r");
+        let said = |message: &str| {
+            String::from_utf8(body(Failure::TooLong, message, "r").to_vec()).unwrap()
+        };
+        assert!(said("9 > 8").contains("\"prompt is too long: 9 > 8\""));
+        assert!(said("x: prompt is too long").contains("\"x: prompt is too long\""));
         assert!(told.starts_with(b"event: error\ndata: {\"type\":\"error\""));
     }
 }

@@ -14,7 +14,9 @@ use super::super::failure::Failure;
 /// The canonical name of a failure. Source: `google.rpc.Code`.
 const fn status(failure: Failure) -> &'static str {
     match failure {
-        Failure::BadRequest | Failure::TooLarge | Failure::Encoding => "INVALID_ARGUMENT",
+        Failure::BadRequest | Failure::TooLong | Failure::TooLarge | Failure::Encoding => {
+            "INVALID_ARGUMENT"
+        }
         Failure::Unauthorized => "UNAUTHENTICATED",
         Failure::NoModel | Failure::NoPath => "NOT_FOUND",
         Failure::Method | Failure::Unsupported => "UNIMPLEMENTED",

@@ -23,6 +23,7 @@ const SERVER: &str = "server_error";
 const fn words(failure: Failure) -> (&'static str, Option<&'static str>) {
     match failure {
         Failure::BadRequest => (INVALID, None),
+        Failure::TooLong => (INVALID, Some("context_length_exceeded")),
         Failure::TooLarge => (INVALID, Some("request_too_large")),
         Failure::Encoding => (INVALID, Some("unsupported_content_encoding")),
         Failure::SlowClient => (INVALID, Some("request_timeout")),

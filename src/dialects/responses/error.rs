@@ -20,6 +20,8 @@ use super::object::{Response, Status};
 pub(super) const fn code(failure: Failure) -> &'static str {
     match failure {
         Failure::RateLimited => "rate_limit_exceeded",
+        // No type of the SDKs has it, but OpenAI sends it, and Codex shortens the conversation on it.
+        Failure::TooLong => "context_length_exceeded",
         Failure::BadRequest
         | Failure::TooLarge
         | Failure::Encoding
@@ -118,7 +120,13 @@ mod tests {
     fn every_failure_has_a_code_that_the_sdks_know() {
         for failure in Failure::ALL {
             assert!(
-                ["rate_limit_exceeded", "invalid_prompt", "server_error"].contains(&code(failure))
+                [
+                    "rate_limit_exceeded",
+                    "invalid_prompt",
+                    "server_error",
+                    "context_length_exceeded"
+                ]
+                .contains(&code(failure))
             );
         }
     }
