@@ -26,6 +26,7 @@ mod percent;
 pub mod responses;
 pub mod retry_after;
 pub mod seen;
+pub mod shape;
 pub mod tap;
 pub mod vertex;
 pub mod words;
