@@ -99,8 +99,12 @@ pub fn replace(
         }
     }
     let parts = parts(body, &boundary)?;
-    let first = memmem::find(body, format!("--{boundary}").as_bytes());
-    let mut kept = first.unwrap_or(0);
+    // What stands before the first boundary is dropped: behind the new fields it could be taken for one more.
+    let Some(first) = parts.first() else {
+        out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+        return Ok(Bytes::from(out));
+    };
+    let mut kept = first.whole.start;
     let is_replaced = |part: &&Part<'_>| fields.iter().any(|(it, _)| it.as_bytes() == &*part.name);
     for part in parts.iter().filter(is_replaced) {
         out.extend_from_slice(body.get(kept..part.whole.start).unwrap_or_default());
@@ -305,6 +309,23 @@ mod tests {
         check("--x1\r\nno end\r\n\r\n--x1--", TYPE, "no end of its head");
         check("--x1\r\n\r\n\r\n", TYPE, "cut short");
         check("--x1", TYPE, "does not occur");
+    }
+
+    /// Behind the new fields, what looks like a boundary within the first line would be one.
+    #[test]
+    fn nothing_before_the_first_boundary_becomes_a_field() {
+        let smuggled = "x--x1\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nother\r\n";
+        let model = [("model", "m".to_owned())];
+        for rest in [form(&[]), form(&[("name=\"a\"", "b")])] {
+            let body = format!("{smuggled}{rest}");
+            let got = replace(body.as_bytes(), TYPE, &model).unwrap();
+            assert_eq!(peek(&got, TYPE).unwrap().model, "m");
+            assert!(memmem::find(&got, b"other").is_none(), "{got:?}");
+            assert_eq!(
+                memmem::find(&got, b"name=\"a\"").is_some(),
+                rest.contains("\"a\"")
+            );
+        }
     }
 
     #[test]
