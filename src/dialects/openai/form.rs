@@ -170,6 +170,15 @@ fn parts<'a>(body: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, PeekError>
 /// Why so strict: whoever reads the form behind the gateway must find the same fields.
 fn name(head: &[u8]) -> Result<Cow<'_, [u8]>, PeekError> {
     let broken = || PeekError::NotForm("a part of the form is not named by one plain `name`");
+    // Some readers take a line that begins with a blank for more of the one before, and some end a line at less than CRLF.
+    let folds = head
+        .windows(3)
+        .any(|three| matches!(three, [b'\r', b'\n', b' ' | b'\t']));
+    let bare = |byte| memchr::memchr_iter(byte, head).count();
+    let ends = memmem::find_iter(head, b"\r\n").count();
+    if folds || bare(b'\r') != ends || bare(b'\n') != ends {
+        return Err(broken());
+    }
     let lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let mut dispositions = lines.filter_map(|line| {
         let (key, value) = split(line, b':')?;
@@ -332,6 +341,9 @@ mod tests {
     fn a_part_has_one_name() {
         for head in [
             "name=\"a\"; name=\"model\"",
+            "name=a\n;name=model",
+            "name=a;\r\n name=model",
+            "name=a\rContent-Disposition: form-data; name=model",
             "name=\"model\"; name*=UTF-8\'\'a",
             "name=\"a\"\r\nContent-Disposition: form-data; name=\"model\"",
             "name=\"model",
