@@ -141,9 +141,13 @@ impl Bridge {
     /// [`Unfit`], when it cannot be the end of this stream.
     pub fn rest(&mut self) -> Result<Passed, Unfit> {
         let mut crossing = Crossing::default();
-        if let Inlet::Sse(splitter) = &mut self.inlet {
-            let rest = splitter.rest();
-            self.cross_run(&rest, &mut crossing)?;
+        match &mut self.inlet {
+            Inlet::Sse(splitter) => {
+                let rest = splitter.rest();
+                self.cross_run(&rest, &mut crossing)?;
+            }
+            // What came with the last whole frames may be no frame.
+            Inlet::Amazon(frames) => drop(frames.push(Bytes::new()).map_err(|_| Unfit::Damaged)?),
         }
         Ok(crossing.passed())
     }
@@ -279,5 +283,50 @@ impl Crossing {
             content: self.content,
             error: self.error,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::meeting::Frame;
+    use super::*;
+
+    /// A frame of Amazon's stream with these headers.
+    fn frame(headers: &[u8], payload: &[u8]) -> Vec<u8> {
+        let size = |bytes: usize| u32::try_from(bytes).unwrap().to_be_bytes();
+        let total = 16 + headers.len() + payload.len();
+        let mut out = [size(total), size(headers.len())].concat();
+        out.extend_from_slice(&crc32fast::hash(&out).to_be_bytes());
+        out.extend_from_slice(headers);
+        out.extend_from_slice(payload);
+        out.extend_from_slice(&crc32fast::hash(&out).to_be_bytes());
+        out
+    }
+
+    /// What breaks in the last bytes that came is told when the stream ends, since there is no next call.
+    #[test]
+    fn a_stream_that_ends_broken_is_unfit() {
+        let mut headers = Vec::new();
+        for (name, value) in [(":message-type", "event"), (":event-type", "messageStart")] {
+            headers.push(u8::try_from(name.len()).unwrap());
+            headers.extend_from_slice(name.as_bytes());
+            headers.extend_from_slice(&[7, 0, u8::try_from(value.len()).unwrap()]);
+            headers.extend_from_slice(value.as_bytes());
+        }
+        let good = frame(&headers, br#"{"role":"assistant"}"#);
+        let told = Frame {
+            id: "a".to_owned(),
+            model: "m".to_owned(),
+            created: 7,
+            usage_asked: true,
+            input_estimate: 3,
+        };
+        let mut bridge = convert::bridge((Format::Converse, Format::Chat), &told, "r", b"{}");
+        let bytes = [&*good, &frame(b"", b"{}")].concat();
+        assert!(bridge.pass(Bytes::from(bytes)).is_ok());
+        assert_eq!(bridge.rest().unwrap_err(), Unfit::Damaged);
+        let mut bridge = convert::bridge((Format::Converse, Format::Chat), &told, "r", b"{}");
+        assert!(bridge.pass(Bytes::from(good)).is_ok());
+        assert!(bridge.rest().is_ok());
     }
 }

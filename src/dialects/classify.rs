@@ -9,8 +9,6 @@
 //! # Invariants
 //! - What is the client's own fault never hurts a route.
 
-use std::borrow::Cow;
-
 use http::StatusCode;
 use scoring::outcome::Outcome;
 use serde::Deserialize;
@@ -63,8 +61,9 @@ impl<'a> Object<'a> {
     fn of(body: &'a [u8]) -> Self {
         let listed = body.trim_ascii_start().first() == Some(&b'[');
         let body = if listed {
-            let all = serde_json::from_slice::<Vec<Body<'a>>>(body);
-            all.ok().and_then(|all| all.into_iter().next())
+            let all = serde_json::from_slice::<Vec<&'a RawValue>>(body);
+            let first = all.ok().and_then(|all| all.into_iter().next());
+            first.and_then(|first| serde_json::from_str(first.get()).ok())
         } else {
             serde_json::from_slice::<Body<'a>>(body).ok()
         };
@@ -104,22 +103,22 @@ impl Detail<'_> {
     }
 }
 
+/// A text or a whole number; anything else counts as none.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Text<'a> {
-    #[serde(borrow)]
-    Words(Cow<'a, str>),
-    Number(u64),
-    Other(serde::de::IgnoredAny),
-}
+struct Text<'a>(#[serde(borrow)] &'a RawValue);
 
 impl Text<'_> {
     fn lower(text: Option<&Self>) -> String {
-        match text {
-            Some(Self::Words(words)) => words.to_ascii_lowercase(),
-            Some(Self::Number(number)) => number.to_string(),
-            _ => String::new(),
+        let Some(Self(raw)) = text else {
+            return String::new();
+        };
+        let raw = raw.get();
+        if raw.bytes().all(|byte| byte.is_ascii_digit()) {
+            return raw.to_owned();
         }
+        let mut text = serde_json::from_str::<String>(raw).unwrap_or_default();
+        text.make_ascii_lowercase();
+        text
     }
 }
 
@@ -599,5 +598,20 @@ mod tests {
         told(long, Outcome::Rejected, Remedy::LargerContext);
         let longer = "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000";
         told(longer, Outcome::Rejected, Remedy::LargerContext);
+    }
+
+    /// A list of errors is as long as its provider likes, and all but the first is not looked into.
+    #[test]
+    fn much_of_no_meaning_takes_little_memory() {
+        let wide = format!("[{}0]", "{\"\":0},".repeat(20_000));
+        let odd = format!(r#"{{"error":{{"message":{wide},"type":{wide}}}}}"#);
+        for body in [wide, odd] {
+            let memory = allocation_counter::measure(|| {
+                let _ = refusal(StatusCode::BAD_REQUEST, body.as_bytes());
+                let _ = error_in_success(body.as_bytes());
+            });
+            let most = 8 * body.len() as u64;
+            assert!(memory.bytes_max < most, "{} of {most}", memory.bytes_max);
+        }
     }
 }

@@ -13,7 +13,7 @@ use super::format::Format;
 use super::gemini::embed::Shape;
 use super::meeting::{Frame, Malformed, Mark, ReadEvents, Target, WriteEvents};
 use super::seen::Usage;
-use super::{anthropic, bedrock, cohere, gemini, openai, responses};
+use super::{anthropic, bedrock, cohere, gemini, openai, responses, shape};
 use crate::chat::{Answer, Effort, EmbedRequest, Event, Losses, Request};
 use crate::stream::sse::Splitter;
 
@@ -143,6 +143,7 @@ pub fn carry(
     frame: &Frame,
     asked: &[u8],
 ) -> Result<(Vec<u8>, Usage), Malformed> {
+    shape::check(bytes)?;
     match meant {
         Meant::Talk(_) => {
             let answer = read_answer(provider, bytes)?;

@@ -17,6 +17,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::failure::Failure;
+use super::shape::Excess;
 use crate::chat::Event;
 
 /// Why bytes are not what their dialect says, in words for the client.
@@ -34,6 +35,12 @@ impl Malformed {
 impl From<serde_json::Error> for Malformed {
     fn from(error: serde_json::Error) -> Self {
         Self(error.to_string().into())
+    }
+}
+
+impl From<Excess> for Malformed {
+    fn from(excess: Excess) -> Self {
+        Self(excess.to_string().into())
     }
 }
 

@@ -30,6 +30,7 @@ pub mod retry_after;
 mod schema;
 pub mod seen;
 mod settings;
+pub mod shape;
 pub mod tap;
 pub mod vertex;
 pub mod words;

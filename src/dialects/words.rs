@@ -3,11 +3,10 @@
 //! # Invariants
 //! - Whatever went wrong, a client gets its own dialect's error object, and in a stream its own dialect's error event.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use scoring::outcome::Outcome;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::classify::Verdict;
 use super::failure::Failure;
@@ -56,28 +55,44 @@ impl Format {
     }
 }
 
+/// An error object of any shape, not looked into.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Told<'a> {
-    Object {
-        #[serde(borrow)]
-        error: Inner<'a>,
-    },
-    Plain {
-        #[serde(borrow)]
-        message: Cow<'a, str>,
-    },
-    Many(Vec<Told<'a>>),
+struct Told<'a> {
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    message: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Inner<'a> {
-    Object {
-        #[serde(borrow)]
-        message: Cow<'a, str>,
-    },
-    Text(#[serde(borrow)] Cow<'a, str>),
+impl<'a> Told<'a> {
+    fn read(json: &'a str) -> Option<Self> {
+        // Google's stream as a list has its error as the first element.
+        if json.trim_ascii_start().starts_with('[') {
+            let list: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+            return Self::object(list.first()?.get());
+        }
+        Self::object(json)
+    }
+
+    /// Why the look at its beginning: a list would be taken for the fields in their order.
+    fn object(json: &'a str) -> Option<Self> {
+        let json = json.trim_ascii_start();
+        json.starts_with('{')
+            .then(|| serde_json::from_str(json).ok())?
+    }
+
+    /// Its words: the error's own, else those beside it.
+    fn said(&self) -> Option<String> {
+        let inner = self.error.and_then(|raw| {
+            let within = Told::object(raw.get());
+            text(raw).or_else(|| text(within?.message?))
+        });
+        inner.or_else(|| text(self.message?))
+    }
+}
+
+fn text(raw: &RawValue) -> Option<String> {
+    serde_json::from_str(raw.get()).ok()
 }
 
 /// An error that came within a stream of this format, as an object that [`classify`](super::classify) and [`message_in`] can read.
@@ -116,20 +131,8 @@ pub fn said(verdict: Verdict, json: &[u8]) -> String {
 /// What a provider's error object says, if it is one of any known shape.
 #[must_use]
 pub fn message_in(json: &[u8]) -> Option<String> {
-    let message = match serde_json::from_slice(json).ok()? {
-        Told::Object {
-            error: Inner::Object { message } | Inner::Text(message),
-        }
-        | Told::Plain { message } => message,
-        Told::Many(many) => match many.into_iter().next()? {
-            Told::Object {
-                error: Inner::Object { message } | Inner::Text(message),
-            }
-            | Told::Plain { message } => message,
-            Told::Many(_) => return None,
-        },
-    };
-    let mut message = message.into_owned();
+    let json = std::str::from_utf8(json).ok()?;
+    let mut message = Told::read(json)?.said()?;
     message.truncate(message.floor_char_boundary(MAX_MESSAGE));
     (!message.trim().is_empty()).then_some(message)
 }
@@ -163,12 +166,32 @@ mod tests {
                 r#"{"type":"error","error":{"type":"t","message":"a \u00e9"}}"#,
                 Some("a é"),
             ),
+            (r#"{"error":{"code":1},"message":"a"}"#, Some("a")),
+            (
+                r#"{"error":{"message":1,"type":"t"},"message":"a"}"#,
+                Some("a"),
+            ),
+            (r#"[[{"message":"a"}]]"#, None),
+            (r#"{"error":[1,"a"]}"#, None),
             (r#"{"error":{"message":""}}"#, None),
             (r#"{"error":{}}"#, None),
             ("<html>", None),
             ("[]", None),
         ] {
             assert_eq!(message_in(json.as_bytes()).as_deref(), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn much_of_no_meaning_takes_little_memory() {
+        let wide = format!("[{}0]", "{\"\":0},".repeat(20_000));
+        let odd = format!(r#"{{"error":{{"message":{wide},"type":{wide}}}}}"#);
+        for body in [wide, odd] {
+            let memory = allocation_counter::measure(|| {
+                assert_eq!(message_in(body.as_bytes()), None);
+            });
+            let most = 8 * body.len() as u64;
+            assert!(memory.bytes_max < most, "{} of {most}", memory.bytes_max);
         }
     }
 }

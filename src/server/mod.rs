@@ -9,7 +9,7 @@ mod body;
 mod connection;
 pub mod guard;
 mod intake;
-mod paths;
+pub mod paths;
 mod roster;
 mod service;
 mod worker;

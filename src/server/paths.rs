@@ -9,7 +9,7 @@ use crate::dialects::format::{Endpoint, Surface};
 
 /// What a path stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place<'a> {
+pub enum Place<'a> {
     /// An endpoint that needs a provider.
     Proxy(Endpoint),
     /// One of Gemini's endpoints, whose path names the model.
@@ -32,7 +32,7 @@ pub(super) enum Place<'a> {
 
 /// What a provider keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kept<'a> {
+pub enum Kept<'a> {
     /// The response of this id.
     Response(&'a str),
     /// Files and batches of OpenAI's.
@@ -64,7 +64,8 @@ fn mounted(path: &str) -> (Option<Surface>, &str) {
 }
 
 /// In whose words a path is asked, as far as the path alone tells.
-pub(super) fn surface(path: &str) -> Option<Surface> {
+#[must_use]
+pub fn surface(path: &str) -> Option<Surface> {
     match find(path) {
         Some(Place::Proxy(endpoint) | Place::Named(endpoint, _) | Place::Workflow(endpoint, _)) => {
             Some(endpoint.surface())
@@ -78,7 +79,8 @@ pub(super) fn surface(path: &str) -> Option<Surface> {
 }
 
 /// Whether a path holds a segment that leads upward, however it is written.
-pub(super) fn climbs(path: &str) -> bool {
+#[must_use]
+pub fn climbs(path: &str) -> bool {
     let lower = path
         .to_ascii_lowercase()
         .replace("%2e", ".")
@@ -88,7 +90,8 @@ pub(super) fn climbs(path: &str) -> bool {
 }
 
 /// Finds what `path` stands for.
-pub(super) fn find(path: &str) -> Option<Place<'_>> {
+#[must_use]
+pub fn find(path: &str) -> Option<Place<'_>> {
     match path {
         "/health" | "/healthz" => return Some(Place::Health),
         "/ready" | "/readyz" => return Some(Place::Ready),

@@ -305,6 +305,8 @@ fn decode(name: &str) -> String {
             .then(|| after.get(..2))
             .flatten()
             .and_then(|digits| std::str::from_utf8(digits).ok())
+            // The number's reader takes a sign, too.
+            .filter(|digits| !digits.starts_with('+'))
             .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         bytes.push(code.unwrap_or(first));
         rest = if code.is_some() { &after[2..] } else { after };
@@ -335,6 +337,7 @@ mod tests {
             ("a%252Fb", "a%2Fb"),
             ("a%2", "a%2"),
             ("a%zz", "a%zz"),
+            ("a%+5", "a%+5"),
         ] {
             assert_eq!(decode(written), name);
         }

@@ -44,6 +44,10 @@ impl Splitter {
         let seam = self.partial.len().saturating_sub(3);
         self.partial.extend_from_slice(&chunk);
         let end = whole_events(&self.partial, seam);
+        // An empty slice would share the buffer, so that the next bytes could not be added in place.
+        if end == 0 {
+            return self.bounded(Bytes::new());
+        }
         let whole = self.partial.split_to(end).freeze();
         self.bounded(whole)
     }
@@ -212,6 +216,26 @@ mod tests {
                 assert_eq!(run_all(input, cut).0, whole.0, "cut at {cut} of {input:?}");
             }
         }
+    }
+
+    /// Else the buffer could not grow in place, and a long event in small pieces would be copied with each of them.
+    #[test]
+    fn an_empty_run_holds_nothing_back() {
+        const PIECES: usize = 8_192;
+        let mut splitter = Splitter::default();
+        let mut runs = Vec::with_capacity(PIECES);
+        let memory = allocation_counter::measure(|| {
+            for _ in 0..PIECES {
+                runs.push(splitter.push(Bytes::from_static(b"a")).unwrap());
+            }
+        });
+        assert!(runs.iter().all(Bytes::is_empty));
+        let most = 8 * PIECES as u64;
+        assert!(
+            memory.bytes_total < most,
+            "{} of {most}",
+            memory.bytes_total
+        );
     }
 
     #[test]

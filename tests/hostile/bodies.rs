@@ -122,6 +122,62 @@ fn depth_is_bounded() {
     });
 }
 
+/// The last depth and count that are accepted, the first that are not, and what each client hears then.
+#[test]
+fn shapes_are_bounded_in_every_dialect() {
+    const DEPTH: &str = "the body is nested more than 128 levels deep";
+    const COUNT: &str = "the body holds more than 100000 objects and lists";
+    let text = spec()
+        .text()
+        .replace("max_body = \"64KiB\"", "max_body = \"1MiB\"");
+    let messages = r#""model":"main","messages":[{"role":"user","content":"hi"}],"max_tokens":5"#;
+    let clients = [
+        (PATH, messages, 3),
+        ("/v1/messages", messages, 3),
+        (
+            "/v1beta/models/main:generateContent",
+            r#""contents":[{"role":"user","parts":[{"text":"hi"}]}]"#,
+            5,
+        ),
+    ];
+    paused(|| async move {
+        let bench = Bench::start(&text, None).await;
+        for (path, asked, containers) in clients {
+            let deep = |levels: usize| "[".repeat(levels - 1) + &"]".repeat(levels - 1);
+            // The list is one more.
+            let wide = |count: usize| format!("[{}0]", "{},".repeat(count - containers - 1));
+            for (more, refused) in [
+                (deep(128), None),
+                (deep(129), Some(DEPTH)),
+                (wide(100_000), None),
+                (wide(100_001), Some(COUNT)),
+            ] {
+                let body = format!("{{{asked},\"more\":{more}}}");
+                let answer = bench.call(&Call::post(path, body)).await;
+                let Some(words) = refused else {
+                    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+                    continue;
+                };
+                assert_eq!(answer.status, 400, "{path}: {answer:?}");
+                let whole = answer.json();
+                let error = &whole["error"];
+                let message = error["message"].as_str().unwrap();
+                assert!(message.contains(words), "{path}: {message}");
+                if path.contains("generate") {
+                    assert_eq!(error["code"], 400);
+                    assert_eq!(error["status"], "INVALID_ARGUMENT");
+                } else {
+                    assert_eq!(error["type"], "invalid_request_error");
+                    let is_anthropics = whole["type"] == "error";
+                    assert_eq!(is_anthropics, path == "/v1/messages", "{answer:?}");
+                }
+            }
+        }
+        assert_eq!(bench.mock.attempts().len(), 2 * clients.len());
+        assert_well(&bench).await;
+    });
+}
+
 #[test]
 fn garbage_is_refused() {
     bench(&spec(), async |bench| {

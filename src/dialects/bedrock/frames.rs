@@ -81,13 +81,16 @@ impl Frames {
             match self.next() {
                 Ok(Some(frame)) => frames.push(frame),
                 Ok(None) => return Ok(frames),
-                Err(broken) if frames.is_empty() => {
+                Err(broken) => {
                     self.held = BytesMut::new();
                     self.broken = Some(broken);
-                    return Err(broken);
+                    // What came whole before the break still counts; the next call tells of the break.
+                    return if frames.is_empty() {
+                        Err(broken)
+                    } else {
+                        Ok(frames)
+                    };
                 }
-                // What came whole before the break still counts; the next call meets the break again.
-                Err(_) => return Ok(frames),
             }
         }
     }

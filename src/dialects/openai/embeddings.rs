@@ -281,6 +281,11 @@ impl<'de> Visitor<'de> for ElementVisitor {
         while let Some(id) = seq.next_element::<u32>()? {
             tokens.push(id);
         }
+        if tokens.is_empty() {
+            return Err(A::Error::custom(
+                "a list of tokens in `input` must not be empty",
+            ));
+        }
         Ok(Element::Input(EmbedInput::Tokens(tokens)))
     }
 }
@@ -432,6 +437,7 @@ mod tests {
             r#"{"input":[-1]}"#,
             r#"{"input":[4294967296]}"#,
             r#"{"input":[[["a"]]]}"#,
+            r#"{"input":[[]]}"#,
             r#"{"input":"a","encoding_format":"hex"}"#,
         ] {
             assert!(read(bad.as_bytes()).is_err(), "{bad}");

@@ -99,8 +99,12 @@ pub fn replace(
         }
     }
     let parts = parts(body, &boundary)?;
-    let first = memmem::find(body, format!("--{boundary}").as_bytes());
-    let mut kept = first.unwrap_or(0);
+    // What stands before the first boundary is dropped: behind the new fields it could be taken for one more.
+    let Some(first) = parts.first() else {
+        out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+        return Ok(Bytes::from(out));
+    };
+    let mut kept = first.whole.start;
     let is_replaced = |part: &&Part<'_>| fields.iter().any(|(it, _)| it.as_bytes() == &*part.name);
     for part in parts.iter().filter(is_replaced) {
         out.extend_from_slice(body.get(kept..part.whole.start).unwrap_or_default());
@@ -166,6 +170,15 @@ fn parts<'a>(body: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, PeekError>
 /// Why so strict: whoever reads the form behind the gateway must find the same fields.
 fn name(head: &[u8]) -> Result<Cow<'_, [u8]>, PeekError> {
     let broken = || PeekError::NotForm("a part of the form is not named by one plain `name`");
+    // Some readers take a line that begins with a blank for more of the one before, and some end a line at less than CRLF.
+    let folds = head
+        .windows(3)
+        .any(|three| matches!(three, [b'\r', b'\n', b' ' | b'\t']));
+    let bare = |byte| memchr::memchr_iter(byte, head).count();
+    let ends = memmem::find_iter(head, b"\r\n").count();
+    if folds || bare(b'\r') != ends || bare(b'\n') != ends {
+        return Err(broken());
+    }
     let lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let mut dispositions = lines.filter_map(|line| {
         let (key, value) = split(line, b':')?;
@@ -307,10 +320,30 @@ mod tests {
         check("--x1", TYPE, "does not occur");
     }
 
+    /// Behind the new fields, what looks like a boundary within the first line would be one.
+    #[test]
+    fn nothing_before_the_first_boundary_becomes_a_field() {
+        let smuggled = "x--x1\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nother\r\n";
+        let model = [("model", "m".to_owned())];
+        for rest in [form(&[]), form(&[("name=\"a\"", "b")])] {
+            let body = format!("{smuggled}{rest}");
+            let got = replace(body.as_bytes(), TYPE, &model).unwrap();
+            assert_eq!(peek(&got, TYPE).unwrap().model, "m");
+            assert!(memmem::find(&got, b"other").is_none(), "{got:?}");
+            assert_eq!(
+                memmem::find(&got, b"name=\"a\"").is_some(),
+                rest.contains("\"a\"")
+            );
+        }
+    }
+
     #[test]
     fn a_part_has_one_name() {
         for head in [
             "name=\"a\"; name=\"model\"",
+            "name=a\n;name=model",
+            "name=a;\r\n name=model",
+            "name=a\rContent-Disposition: form-data; name=model",
             "name=\"model\"; name*=UTF-8\'\'a",
             "name=\"a\"\r\nContent-Disposition: form-data; name=\"model\"",
             "name=\"model",

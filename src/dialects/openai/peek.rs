@@ -13,8 +13,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// Deepest nesting accepted in a body, levels; no known client exceeds a third of it.
-pub const MAX_DEPTH: usize = 128;
+use super::super::shape::{self, Excess};
 
 /// Bytes of English text to a token, roughly; good enough to size a request before its usage is known.
 const BYTES_PER_TOKEN: usize = 4;
@@ -72,9 +71,9 @@ pub enum PeekError {
     /// The body is not the JSON that is expected.
     #[error("the body could not be parsed as JSON: {0}")]
     NotJson(String),
-    /// The body is nested too deeply.
-    #[error("the body is nested more than {MAX_DEPTH} levels deep")]
-    TooDeep,
+    /// The body's values are nested too deeply, or are too many.
+    #[error(transparent)]
+    Shape(#[from] Excess),
     /// The body is not the form that is expected.
     #[error("the body could not be parsed as a form: {0}")]
     NotForm(&'static str),
@@ -224,9 +223,7 @@ fn object(body: &[u8]) -> Result<&str, PeekError> {
         Some(b'{') => {}
         Some(_) => return Err(PeekError::NotJson("a JSON object is expected".to_owned())),
     }
-    if too_deep(body) {
-        return Err(PeekError::TooDeep);
-    }
+    shape::check(body)?;
     Ok(text)
 }
 
@@ -282,30 +279,6 @@ fn usage_wish(text: &str, options: Option<&RawValue>) -> Result<UsageWish, PeekE
             expected: "true or false",
         }),
     }
-}
-
-/// Whether the nesting exceeds [`MAX_DEPTH`]; strings do not count.
-fn too_deep(body: &[u8]) -> bool {
-    if memchr::memchr2_iter(b'{', b'[', body).count() <= MAX_DEPTH {
-        return false;
-    }
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    for &byte in body {
-        match (quoted, byte) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (_, b'"') => quoted = !quoted,
-            (false, b'{' | b'[') => {
-                depth += 1;
-                if depth > MAX_DEPTH {
-                    return true;
-                }
-            }
-            (false, b'}' | b']') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    false
 }
 
 #[cfg(test)]

@@ -59,6 +59,10 @@ struct Governed<'a> {
 /// [`Malformed`] when it is not a JSON object, or holds a governed field twice.
 pub fn peek(body: &[u8]) -> Result<Stickiness<'_>, Malformed> {
     let text = std::str::from_utf8(body).map_err(|_| Malformed::new("the body is not UTF-8"))?;
+    // A list would be taken for the fields in their order.
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(Malformed::new("a JSON object is expected"));
+    }
     let governed: Governed<'_> = serde_json::from_str(text)?;
     Ok(Stickiness {
         max_output_tokens: governed
@@ -223,5 +227,6 @@ mod tests {
         assert!(peek(twice).unwrap_err().0.contains("duplicate field"));
         assert!(peek(br#"{"input":"a","input":[]}"#).is_err());
         assert!(peek(b"\xff").is_err());
+        assert!(peek(br#"[5,"resp_1"]"#).is_err());
     }
 }

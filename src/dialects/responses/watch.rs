@@ -187,7 +187,9 @@ fn id_of(response: &RawValue) -> Option<Box<str>> {
         id: Option<&'a RawValue>,
     }
     let response: Response<'_> = serde_json::from_str(response.get()).ok()?;
-    let id = word(response.id).filter(|id| !id.is_empty() && id.len() <= MAX_ID);
+    // An escaped one is not what a client repeats, and no provider writes any.
+    let plain = |id: &&str| !id.is_empty() && id.len() <= MAX_ID && !id.contains('\\');
+    let id = word(response.id).filter(plain);
     id.map(Box::from)
 }
 
@@ -373,6 +375,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!(whole.id.as_deref(), Some("resp_1"));
+        let escaped = read_whole(br#"{"id":"resp_\"1"}"#).unwrap();
+        assert_eq!(escaped.id, None, "a client would not name it so");
         assert!(!whole.summary.error);
         assert_eq!(whole.summary.usage.and_then(|usage| usage.output), Some(2));
         for failed in [

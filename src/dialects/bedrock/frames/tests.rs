@@ -160,6 +160,18 @@ fn what_came_before_a_break_counts_and_nothing_after() {
     assert!(frames.held.is_empty());
 }
 
+/// A frame that is whole but makes no sense is a break, too, and stays one.
+#[test]
+fn what_follows_a_senseless_frame_does_not_count() {
+    let senseless = raw(b"", b"{}");
+    let bytes = [event("a", "1"), senseless].concat();
+    let mut frames = Frames::default();
+    assert_eq!(frames.push(Bytes::from(bytes)).unwrap().len(), 1);
+    assert!(!frames.at_boundary());
+    let more = Bytes::from(event("c", "3"));
+    assert_eq!(frames.push(more), Err(Broken::Malformed));
+}
+
 #[test]
 fn an_end_within_a_frame_is_noticed() {
     let mut frames = Frames::default();

@@ -1,0 +1,77 @@
+//! Is JSON of a shape that its readers can afford?
+//!
+//! A reader that keeps values as trees takes up to some hundred bytes for an object of two, so it is objects and lists that are counted, not bytes.
+//!
+//! # Invariants
+//! - Nothing is kept, and what stands in strings does not count.
+
+/// Deepest nesting accepted, levels; no known client exceeds a third of it.
+pub const MAX_DEPTH: usize = 128;
+
+/// Most objects and lists accepted; the longest conversations have some ten thousand.
+pub const MAX_CONTAINERS: usize = 100_000;
+
+/// Why it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Excess {
+    /// It is nested too deeply.
+    #[error("the body is nested more than {MAX_DEPTH} levels deep")]
+    Depth,
+    /// It has too many values with values inside.
+    #[error("the body holds more than {MAX_CONTAINERS} objects and lists")]
+    Containers,
+}
+
+/// Refuses JSON that nests beyond [`MAX_DEPTH`] or holds more than [`MAX_CONTAINERS`].
+///
+/// # Errors
+/// [`Excess`], in words for the client.
+pub fn check(json: &[u8]) -> Result<(), Excess> {
+    if memchr::memchr2_iter(b'{', b'[', json).count() <= MAX_DEPTH {
+        return Ok(());
+    }
+    let (mut depth, mut containers) = (0_usize, 0_usize);
+    let (mut quoted, mut escaped) = (false, false);
+    for &byte in json {
+        match (quoted, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => quoted = !quoted,
+            (false, b'{' | b'[') => {
+                depth += 1;
+                containers += 1;
+                if depth > MAX_DEPTH {
+                    return Err(Excess::Depth);
+                }
+                if containers > MAX_CONTAINERS {
+                    return Err(Excess::Containers);
+                }
+            }
+            (false, b'}' | b']') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nests_counts() {
+        let of = |piece: &str, times| format!("[{}0]", piece.repeat(times));
+        assert_eq!(check(of("{},", MAX_CONTAINERS - 1).as_bytes()), Ok(()));
+        let many = of("{},", MAX_CONTAINERS);
+        assert_eq!(check(many.as_bytes()), Err(Excess::Containers));
+        let quoted = of("\"{[\\\"\",", MAX_CONTAINERS);
+        assert_eq!(check(quoted.as_bytes()), Ok(()));
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let deep = |levels: usize| format!("{}0{}", open.repeat(levels), close.repeat(levels));
+            assert_eq!(check(deep(MAX_DEPTH).as_bytes()), Ok(()));
+            assert_eq!(check(deep(MAX_DEPTH + 1).as_bytes()), Err(Excess::Depth));
+            let beside = format!("[{}]", vec![deep(MAX_DEPTH - 1); 3].join(","));
+            assert_eq!(check(beside.as_bytes()), Ok(()));
+        }
+    }
+}
