@@ -1,8 +1,7 @@
 //! How many input tokens does a request have, where nobody can be asked?
 //!
 //! Texts by their length, everything else by a flat price: no vocabulary is shipped, because each vendor's differs and none is published for all of them.
-//! For English, code and most European languages the result lies within about a fifth of what vendors count, and it tends to be above it:
-//! who asks wants to know whether a prompt still fits.
+//! It is meant to tell whether a prompt still fits, so where a price must be guessed the higher one is taken; nobody should be billed by it.
 //!
 //! # Invariants
 //! - The estimate grows with the request: a longer text or one more part never makes it smaller.
@@ -16,13 +15,13 @@ const ASCII_BYTES: u64 = 4;
 /// Bytes of other text to a token: a Chinese character has 3 bytes and is about one token, a Cyrillic letter 2 and about half of one.
 const OTHER_BYTES: u64 = 3;
 
-/// Tokens around a message that name its role. Source: OpenAI's cookbook counts 3, Anthropic's usage shows 3 to 5.
+/// Tokens around a message that name its role: OpenAI's cookbook counts 3, and one more leaves room.
 const PER_MESSAGE: u64 = 4;
 
 /// Tokens around a tool's name, description and schema.
 const PER_TOOL: u64 = 8;
 
-/// Tokens of an image: the most that Anthropic counts for one of usual size; OpenAI counts 765 for 1024 × 1024 and Google 258 per tile.
+/// Tokens of an image: about the most that Anthropic counts for one of a megapixel; OpenAI counts 765 for 1024 × 1024 and Google 258 per tile.
 const PER_IMAGE: u64 = 1_600;
 
 /// Tokens of a document whose content is elsewhere, and the least of any: a page has 1,500 to 3,000.
