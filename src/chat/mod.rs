@@ -10,6 +10,7 @@
 
 mod answer;
 mod embed;
+mod estimate;
 mod event;
 mod loss;
 mod part;

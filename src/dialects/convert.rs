@@ -13,7 +13,7 @@ use super::format::Format;
 use super::gemini::embed::Shape;
 use super::meeting::{Frame, Malformed, Mark, ReadEvents, Target, WriteEvents};
 use super::seen::Usage;
-use super::{anthropic, bedrock, cohere, gemini, openai, responses, shape};
+use super::{anthropic, bedrock, cohere, counting, gemini, openai, responses, shape};
 use crate::chat::{Answer, Effort, EmbedRequest, Event, Losses, Request};
 use crate::stream::sse::Splitter;
 
@@ -90,6 +90,9 @@ pub fn read(
         Format::GeminiEmbed => return gemini::embed::read(body, Shape::One).map(Meant::Embed),
         Format::GeminiEmbeds => return gemini::embed::read(body, Shape::Batch).map(Meant::Embed),
         Format::Rerank => return cohere::rerank::read(body).map(Meant::Rank),
+        Format::CountTokens | Format::InputTokens | Format::GeminiCount => {
+            counting::read(format, body, recall)?
+        }
         _ => {
             let why = "requests of this kind cannot be carried to another dialect";
             return Err(Malformed::new(why));
@@ -102,6 +105,10 @@ pub fn read(
 #[must_use]
 pub fn write(format: Format, meant: &Meant, target: &Target<'_>) -> (Vec<u8>, Losses) {
     match (meant, format) {
+        (
+            Meant::Talk(request),
+            Format::CountTokens | Format::InputTokens | Format::GeminiCount | Format::ConverseCount,
+        ) => counting::write(format, request, target),
         (Meant::Talk(request), Format::Messages) => anthropic::request::write(request, target),
         (Meant::Talk(request), Format::Generate) => gemini::request::write(request, target),
         (Meant::Talk(request), Format::Responses) => responses::request::write(request, target),
@@ -145,6 +152,10 @@ pub fn carry(
 ) -> Result<(Vec<u8>, Usage), Malformed> {
     shape::check(bytes)?;
     match meant {
+        Meant::Talk(_) if client.is_count() => {
+            let tokens = counting::read_answer(provider, bytes)?;
+            Ok((counting::write_answer(client, tokens), Usage::default()))
+        }
         Meant::Talk(_) => {
             let answer = read_answer(provider, bytes)?;
             let usage = answer.usage.map(Usage::from).unwrap_or_default();

@@ -12,6 +12,9 @@ use super::percent;
 
 use crate::config::{Dialect, ImageRules, Serves};
 
+/// What Amazon's names of Anthropic's models have in them; before it there may be the region of a profile.
+const BEDROCK_CLAUDE: &str = "anthropic.claude";
+
 /// Whose error objects a client understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surface {
@@ -66,6 +69,8 @@ pub enum Format {
     GeminiEmbeds,
     /// Bedrock's Converse.
     Converse,
+    /// Bedrock's count of what Converse would be asked.
+    ConverseCount,
     /// Cohere's chat.
     CohereChat,
     /// Cohere's embeddings.
@@ -77,6 +82,15 @@ pub enum Format {
 }
 
 impl Format {
+    /// Whether a client asks in it for a count of tokens.
+    #[must_use]
+    pub const fn is_count(self) -> bool {
+        matches!(
+            self,
+            Self::InputTokens | Self::CountTokens | Self::GeminiCount
+        )
+    }
+
     /// Whose error objects come with it; none where no client speaks it.
     #[must_use]
     pub const fn surface(self) -> Option<Surface> {
@@ -85,9 +99,11 @@ impl Format {
             Self::Generate | Self::GeminiCount | Self::GeminiEmbed | Self::GeminiEmbeds => {
                 Surface::Gemini
             }
-            Self::Converse | Self::CohereChat | Self::CohereEmbed | Self::CohereRerank => {
-                return None;
-            }
+            Self::Converse
+            | Self::ConverseCount
+            | Self::CohereChat
+            | Self::CohereEmbed
+            | Self::CohereRerank => return None,
             _ => Surface::OpenAi,
         })
     }
@@ -245,6 +261,12 @@ impl Endpoint {
         is_conversation(self.format())
     }
 
+    /// Whether tokens are to be counted.
+    #[must_use]
+    pub const fn is_count(self) -> bool {
+        self.format().is_count()
+    }
+
     /// Whether a stream may be asked for in the body.
     #[must_use]
     pub const fn may_stream(self) -> bool {
@@ -317,15 +339,15 @@ impl Speaker<'_> {
     #[must_use]
     pub fn format(&self, endpoint: Endpoint) -> Option<Format> {
         let own = endpoint.format();
+        if own.is_count() {
+            return self.counter();
+        }
         match self.dialect {
             Dialect::OpenAi | Dialect::Azure => self.openai(own),
-            Dialect::Anthropic => match own {
-                Format::CountTokens => Some(own),
-                _ => is_conversation(own).then_some(Format::Messages),
-            },
+            Dialect::Anthropic => is_conversation(own).then_some(Format::Messages),
             Dialect::Vertex if self.is_claude() => is_conversation(own).then_some(Format::Messages),
             Dialect::Gemini | Dialect::Vertex => match own {
-                Format::GeminiCount | Format::GeminiEmbed | Format::GeminiEmbeds => Some(own),
+                Format::GeminiEmbed | Format::GeminiEmbeds => Some(own),
                 Format::Embeddings => Some(Format::GeminiEmbeds),
                 _ => is_conversation(own).then_some(Format::Generate),
             },
@@ -341,9 +363,27 @@ impl Speaker<'_> {
         }
     }
 
+    /// How the provider counts tokens, whoever asks; none where it cannot.
+    fn counter(&self) -> Option<Format> {
+        match self.dialect {
+            Dialect::OpenAi | Dialect::Azure => {
+                self.serves.responses.then_some(Format::InputTokens)
+            }
+            Dialect::Anthropic => Some(Format::CountTokens),
+            Dialect::Vertex if self.is_claude() => Some(Format::CountTokens),
+            Dialect::Gemini | Dialect::Vertex => Some(Format::GeminiCount),
+            // Why: of the models there only Anthropic's can be counted for.
+            Dialect::Bedrock => self
+                .model
+                .contains(BEDROCK_CLAUDE)
+                .then_some(Format::ConverseCount),
+            _ => None,
+        }
+    }
+
     fn openai(&self, own: Format) -> Option<Format> {
         match own {
-            Format::Responses | Format::InputTokens if self.serves.responses => Some(own),
+            Format::Responses if self.serves.responses => Some(own),
             Format::Embeddings | Format::GeminiEmbed | Format::GeminiEmbeds
                 if !self.serves.embeddings =>
             {
@@ -356,7 +396,6 @@ impl Speaker<'_> {
                     ImageRules::None => None,
                 }
             }
-            Format::InputTokens | Format::CountTokens | Format::GeminiCount => None,
             Format::GeminiEmbed | Format::GeminiEmbeds => Some(Format::Embeddings),
             Format::Responses | Format::Messages | Format::Generate => Some(Format::Chat),
             _ => Some(own),
@@ -382,10 +421,17 @@ impl Speaker<'_> {
                 };
                 format!("/publishers/anthropic/models/{model}:{verb}")
             }
+            // The model is in the body.
+            (Dialect::Vertex, Format::CountTokens) => {
+                "/publishers/anthropic/models/count-tokens:rawPredict".to_owned()
+            }
             (Dialect::Vertex, _) => {
                 format!("/publishers/google{}", gemini_path(format, model, streamed))
             }
             (Dialect::Gemini, _) => gemini_path(format, model, streamed),
+            (Dialect::Bedrock, Format::ConverseCount) => {
+                format!("/model/{}/count-tokens", percent::segment(bare(model)))
+            }
             (Dialect::Bedrock, _) => {
                 let verb = if streamed {
                     "converse-stream"
@@ -403,6 +449,15 @@ impl Speaker<'_> {
             }
             (_, format) => plain_path(format).to_owned(),
         }
+    }
+}
+
+/// The model behind one of Amazon's inference profiles: tokens are counted for a model, not for a profile.
+fn bare(model: &str) -> &str {
+    match model.find(BEDROCK_CLAUDE) {
+        // An ARN is left as it is.
+        Some(at) if !model[..at].contains([':', '/']) => &model[at..],
+        _ => model,
     }
 }
 
@@ -491,7 +546,6 @@ mod tests {
             Endpoint::Responses,
             Some(Format::Chat),
         );
-        check(Dialect::OpenAi, "m", Endpoint::CountTokens, None);
         check(
             Dialect::Anthropic,
             "m",
@@ -536,6 +590,54 @@ mod tests {
             Endpoint::Rerank,
             Some(Format::CohereRerank),
         );
+    }
+
+    #[test]
+    fn whoever_can_count_counts_for_every_client() {
+        let plain = Serves {
+            responses: false,
+            ..Serves::default()
+        };
+        let full = Serves {
+            responses: true,
+            ..Serves::default()
+        };
+        let claude = "eu.anthropic.claude-haiku-4-5-20251001-v1:0";
+        for (dialect, serves, model, expected) in [
+            (Dialect::OpenAi, full, "m", Some(Format::InputTokens)),
+            (Dialect::OpenAi, plain, "m", None),
+            (Dialect::Anthropic, plain, "m", Some(Format::CountTokens)),
+            (
+                Dialect::Vertex,
+                plain,
+                "claude-x",
+                Some(Format::CountTokens),
+            ),
+            (
+                Dialect::Vertex,
+                plain,
+                "gemini-x",
+                Some(Format::GeminiCount),
+            ),
+            (
+                Dialect::Gemini,
+                plain,
+                "gemini-x",
+                Some(Format::GeminiCount),
+            ),
+            (Dialect::Bedrock, plain, claude, Some(Format::ConverseCount)),
+            (Dialect::Bedrock, plain, "amazon.nova-pro-v1:0", None),
+            (Dialect::Cohere, plain, "m", None),
+        ] {
+            let speaker = Speaker {
+                dialect,
+                serves,
+                model,
+            };
+            for endpoint in Endpoint::ALL.into_iter().filter(|it| it.is_count()) {
+                assert_eq!(speaker.format(endpoint), expected, "{dialect:?} {model}");
+            }
+        }
     }
 
     #[test]
@@ -595,6 +697,28 @@ mod tests {
         assert_eq!(
             path(Dialect::Bedrock, "a.b:0", Format::Converse, false),
             "/model/a.b%3A0/converse"
+        );
+        assert_eq!(
+            path(
+                Dialect::Bedrock,
+                "us.anthropic.claude-x:0",
+                Format::ConverseCount,
+                false
+            ),
+            "/model/anthropic.claude-x%3A0/count-tokens"
+        );
+        assert_eq!(
+            path(
+                Dialect::Bedrock,
+                "arn:aws:bedrock:x:1:p/us.anthropic.claude-x",
+                Format::ConverseCount,
+                false
+            ),
+            "/model/arn%3Aaws%3Abedrock%3Ax%3A1%3Ap%2Fus.anthropic.claude-x/count-tokens"
+        );
+        assert_eq!(
+            path(Dialect::Vertex, "claude-x@1", Format::CountTokens, false),
+            "/publishers/anthropic/models/count-tokens:rawPredict"
         );
         assert_eq!(
             path(Dialect::Vertex, "claude-x@1", Format::Messages, true),

@@ -13,6 +13,7 @@ mod claude;
 mod coded;
 pub mod cohere;
 pub mod convert;
+pub mod counting;
 pub mod failure;
 mod family;
 pub mod fixed;

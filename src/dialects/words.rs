@@ -108,7 +108,7 @@ pub fn error_in_stream(format: Format, data: &[u8]) -> Bytes {
 #[must_use]
 pub fn refusal(format: Format, head: &http::response::Parts, body: Bytes) -> Bytes {
     match format {
-        Format::Converse => {
+        Format::Converse | Format::ConverseCount => {
             let kind = head.headers.get(bedrock::error::ERROR_TYPE);
             let kind = kind.and_then(|kind| kind.to_str().ok());
             bedrock::error::normalise(kind, Some(head.status), &body)

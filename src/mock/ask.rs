@@ -214,7 +214,9 @@ impl Ask {
             Endpoint::Messages | Endpoint::CountTokens => {
                 serde_json::from_slice(body).map(|body| anthropic::ask(endpoint, body))
             }
-            Endpoint::Responses => serde_json::from_slice(body).map(responses::ask),
+            Endpoint::Responses | Endpoint::InputTokens => {
+                serde_json::from_slice(body).map(|body| responses::ask(endpoint, body))
+            }
             _ => Ok(Self::default()),
         };
         parsed.map_err(|error| error.to_string())

@@ -23,8 +23,11 @@ pub(super) struct Telling {
     plan: Plan,
 }
 
-/// Reads a request to converse.
-pub(super) fn ask(door: &Door<'_>, body: Value) -> Ask {
+/// Reads a request to converse, or for the count of one's tokens.
+pub(super) fn ask(door: &Door<'_>, mut body: Value) -> Ask {
+    if door.endpoint == Endpoint::ConverseCount {
+        body = body["input"]["converse"].take();
+    }
     let empty = Vec::new();
     let messages = body["messages"].as_array().unwrap_or(&empty);
     let contents = messages.iter().map(|it| Measured::of(&it["content"]));
@@ -32,7 +35,7 @@ pub(super) fn ask(door: &Door<'_>, body: Value) -> Ask {
     let last = messages.last().filter(|it| it["role"] == "assistant");
     let thinking = &body["additionalModelRequestFields"]["thinking"]["type"];
     Ask {
-        endpoint: Endpoint::Converse,
+        endpoint: door.endpoint,
         model: door.named.as_deref().unwrap_or_default().to_owned(),
         stream: door.stream,
         max_tokens: body["inferenceConfig"]["maxTokens"].as_u64().map(clamp),
@@ -46,6 +49,11 @@ pub(super) fn ask(door: &Door<'_>, body: Value) -> Ask {
         extra: Extra::Body(body),
         ..Ask::default()
     }
+}
+
+/// The count of a conversation's tokens.
+pub(super) fn count(plan: &Plan) -> String {
+    json!({"inputTokens": plan.ask.input_tokens}).to_string()
 }
 
 fn tool(config: &Value, messages: &[Value]) -> Option<String> {

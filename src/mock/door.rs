@@ -80,6 +80,7 @@ fn v1<'a>(provider: usize, method: &Method, path: &'a str) -> Target<'a> {
         "messages" => Endpoint::Messages,
         "messages/count_tokens" => Endpoint::CountTokens,
         "responses" => Endpoint::Responses,
+        "responses/input_tokens" => Endpoint::InputTokens,
         "moderations" => Endpoint::Media(Media::Moderation),
         "images/generations" => Endpoint::Media(Media::Picture),
         "images/edits" => Endpoint::Media(Media::Edit),
@@ -129,6 +130,10 @@ fn google<'a>(provider: usize, method: &Method, path: &'a str) -> Target<'a> {
         return Target::Model(provider, Tongue::Gemini, named);
     };
     let (endpoint, stream) = match verb {
+        // The model is in the body, as Anthropic has it.
+        "rawPredict" if model == "count-tokens" => {
+            return v1(provider, method, "messages/count_tokens");
+        }
         "generateContent" => (Endpoint::Generate, false),
         "streamGenerateContent" => (Endpoint::Generate, true),
         "countTokens" => (Endpoint::GenerateCount, false),
@@ -150,16 +155,21 @@ fn google<'a>(provider: usize, method: &Method, path: &'a str) -> Target<'a> {
 /// What Bedrock serves.
 fn bedrock<'a>(provider: usize, method: &Method, path: &'a str) -> Target<'a> {
     let (model, stream) = match path.rsplit_once('/') {
-        Some((model, "converse")) => (model, false),
+        Some((model, "converse" | "count-tokens")) => (model, false),
         Some((model, "converse-stream")) => (model, true),
         _ => return Target::Nowhere,
+    };
+    let endpoint = if path.ends_with("/count-tokens") {
+        Endpoint::ConverseCount
+    } else {
+        Endpoint::Converse
     };
     if method != Method::POST {
         return Target::Misused(Tongue::Bedrock);
     }
     Target::Answer(Door {
         provider,
-        endpoint: Endpoint::Converse,
+        endpoint,
         tongue: Tongue::Bedrock,
         named: Some(decoded(model)),
         stream,

@@ -16,6 +16,8 @@ pub(super) enum Endpoint {
     CountTokens,
     /// OpenAI's responses.
     Responses,
+    /// OpenAI's count of a response's input.
+    InputTokens,
     /// Gemini's content.
     Generate,
     /// Gemini's count of a request's tokens.
@@ -24,6 +26,8 @@ pub(super) enum Endpoint {
     GenerateVectors,
     /// Bedrock's conversation.
     Converse,
+    /// Bedrock's count of a conversation's tokens.
+    ConverseCount,
     /// Cohere's chat.
     CohereChat,
     /// Cohere's vectors.
@@ -80,10 +84,12 @@ impl Endpoint {
             Self::Messages => "messages",
             Self::CountTokens => "messages/count_tokens",
             Self::Responses => "responses",
+            Self::InputTokens => "responses/input_tokens",
             Self::Generate => "models:generateContent",
             Self::GenerateCount => "models:countTokens",
             Self::GenerateVectors => "models:embedContent",
             Self::Converse => "converse",
+            Self::ConverseCount => "count-tokens",
             Self::CohereChat => "chat",
             Self::CohereEmbed => "embed",
             Self::Rerank => "rerank",

@@ -37,12 +37,12 @@ pub(super) struct Telling {
 /// Reads a request for content, a count or vectors.
 pub(super) fn ask(door: &Door<'_>, request: &Received, body: Value) -> Ask {
     let config = field(&body, "generationConfig", "generation_config");
-    let system = field(&body, "systemInstruction", "system_instruction");
     let thinking = field(config, "thinkingConfig", "thinking_config");
     let asked = match body["generateContentRequest"].as_object() {
         Some(_) => &body["generateContentRequest"],
         None => &body,
     };
+    let system = field(asked, "systemInstruction", "system_instruction");
     let empty = Vec::new();
     let contents = asked["contents"].as_array().unwrap_or(&empty);
     let requests = body["requests"].as_array().unwrap_or(&empty);

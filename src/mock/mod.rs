@@ -20,6 +20,7 @@ mod bedrock_rules;
 mod catalogue;
 mod cohere;
 mod control;
+mod counting_rules;
 mod dates;
 mod door;
 mod duration;

@@ -108,6 +108,8 @@ pub(super) fn whole(plan: &Plan, state: &State, provider: &Provider) -> Whole {
     let body = match (&plan.ask.extra, plan.ask.endpoint) {
         (_, Endpoint::Messages) => anthropic::whole(plan).into(),
         (_, Endpoint::CountTokens) => anthropic::count(plan).into(),
+        (_, Endpoint::InputTokens) => responses::count(plan).into(),
+        (_, Endpoint::ConverseCount) => bedrock::count(plan).into(),
         (_, Endpoint::Responses) => responses::whole(plan).into(),
         (_, Endpoint::Object(object, deed)) => return objects::whole(provider, plan, object, deed),
         (_, Endpoint::Media(media)) => return media::whole(plan, media),

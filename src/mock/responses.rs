@@ -31,8 +31,8 @@ pub(super) struct Telling {
     number: u32,
 }
 
-/// Reads a request for a response.
-pub(super) fn ask(body: Value) -> Ask {
+/// Reads a request for a response, or for the count of its input.
+pub(super) fn ask(endpoint: Endpoint, body: Value) -> Ask {
     let parts = [
         Measured::of(&body["input"]),
         Measured::of(&body["instructions"]),
@@ -41,7 +41,7 @@ pub(super) fn ask(body: Value) -> Ask {
     let items = body["input"].as_array().unwrap_or(&empty);
     let last = items.last().filter(|it| it["role"] == "assistant");
     Ask {
-        endpoint: Endpoint::Responses,
+        endpoint,
         model: body["model"].as_str().unwrap_or_default().to_owned(),
         stream: body["stream"].as_bool().unwrap_or(false),
         max_tokens: body["max_output_tokens"].as_u64().map(clamp),
@@ -53,6 +53,12 @@ pub(super) fn ask(body: Value) -> Ask {
         extra: Extra::Body(body),
         ..Ask::default()
     }
+}
+
+/// The count of a response's input.
+pub(super) fn count(plan: &Plan) -> String {
+    let tokens = plan.ask.input_tokens;
+    json!({"object": "response.input_tokens", "input_tokens": tokens}).to_string()
 }
 
 fn tool(body: &Value, items: &[Value]) -> Option<String> {

@@ -8,6 +8,7 @@ use super::ask::{Ask, Extra};
 use super::azure;
 use super::bedrock_rules;
 use super::cohere;
+use super::counting_rules;
 use super::endpoint::{Deed, Endpoint, Object};
 use super::gemini_rules;
 use super::ledger::Received;
@@ -36,11 +37,19 @@ pub(super) fn objection(
     }
     match (ask.endpoint, &ask.extra) {
         (Endpoint::Messages | Endpoint::CountTokens, Extra::Body(body)) => {
+            let plain = request.header("anthropic-beta").is_none();
             anthropic_rules::objection(ask, body, request)
+                .or_else(|| counting_rules::objection(ask.endpoint, body).filter(|_| plain))
         }
         (Endpoint::Responses, Extra::Body(body)) => responses::objection(provider, body),
         (Endpoint::Generate, Extra::Body(body)) => gemini_rules::objection(ask, body),
-        (Endpoint::Converse, Extra::Body(body)) => bedrock_rules::objection(body, request),
+        (Endpoint::Converse | Endpoint::ConverseCount, Extra::Body(body)) => {
+            bedrock_rules::objection(body, request)
+                .or_else(|| counting_rules::objection(ask.endpoint, body))
+        }
+        (Endpoint::InputTokens | Endpoint::GenerateCount, Extra::Body(body)) => {
+            counting_rules::objection(ask.endpoint, body)
+        }
         (endpoint, Extra::Body(body)) if tongue == Tongue::Cohere => {
             cohere::objection(endpoint, body)
         }

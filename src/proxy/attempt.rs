@@ -153,7 +153,12 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Tells scoring what the provider says of its limits; `body` is that of a refusal, which is the better source.
+    ///
+    /// Counts of tokens have limits of their own, which say nothing of the model's.
     fn limits(&mut self, headers: &HeaderMap, body: &[u8]) {
+        if self.back.endpoint.is_count() {
+            return;
+        }
         let told = if body.is_empty() {
             None
         } else {
@@ -288,18 +293,19 @@ impl Exchange {
         }
         // Only words of the client's own dialect may be quoted.
         let own = self.back.format.surface() == Some(life.surface);
+        let (landed, outcome) = self.judged(verdict.outcome, own);
         let landing = Landing {
             retry_after,
-            ..verdict.outcome.into()
+            ..landed.into()
         };
-        life.outcome = Some(verdict.outcome);
+        life.outcome = Some(outcome);
         let now = clock::now();
         self.waited(life, now);
         self.flight.land(landing, now);
         Landed::Failed(Box::new(Failed {
             failure: verdict.failure,
             message: words::said(verdict, &bytes),
-            outcome: Some(verdict.outcome),
+            outcome: Some(outcome),
             remedy: verdict.remedy,
             retry_after,
             original: own.then(|| Original {
@@ -309,6 +315,22 @@ impl Exchange {
             }),
             taken_on: TakenOn::No,
         }))
+    }
+
+    /// What a refusal is to the route, and what to the request.
+    ///
+    /// A route that does not count tokens, or not so often, serves its model all the same; and a question in other words than the client's is refused for ours.
+    const fn judged(&self, outcome: Outcome, own: bool) -> (Outcome, Outcome) {
+        if !self.back.endpoint.is_count() {
+            return (outcome, outcome);
+        }
+        match outcome {
+            Outcome::Unsupported | Outcome::RateLimited => {
+                (Outcome::Rejected, Outcome::Unsupported)
+            }
+            Outcome::Rejected if !own => (Outcome::Rejected, Outcome::Unsupported),
+            outcome => (outcome, outcome),
+        }
     }
 
     /// Counts the time since the response's head as the provider's.

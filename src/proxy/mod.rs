@@ -14,6 +14,7 @@ mod body;
 mod chain;
 mod clocks;
 mod errand;
+mod estimate;
 mod flight;
 mod life;
 mod meaning;
@@ -39,6 +40,7 @@ pub use serving::{BuildError, Lasting, Serving};
 pub use tokens::Tokens;
 pub use worker::{Shared, Worker};
 
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -98,6 +100,10 @@ pub async fn handle(worker: &Rc<Worker>, asked: Asked) -> http::Response<Body> {
         return Box::pin(picture::stream::run(life, entered.unwrap_or(asked))).await;
     }
     let answer = chain::run(&mut life, &plan).await;
+    let answer = match estimate::instead(&mut life, &plan, answer) {
+        ControlFlow::Break(json) => return respond::estimated(life, json),
+        ControlFlow::Continue(answer) => answer,
+    };
     let how = plan.recovery;
     drop(plan);
     let streams = matches!(answer, chain::Answer::Stream(_));

@@ -13,6 +13,7 @@ use super::life::Life;
 use super::plan::Plan;
 use super::serving::{Lane, Wire};
 use crate::config::Dialect;
+use crate::dialects::counting;
 use crate::dialects::format::Format;
 use crate::dialects::meeting::Malformed;
 use crate::dialects::openai::splice::{self, UsageChunk};
@@ -74,10 +75,12 @@ fn body(
         let draft = plan.meaning.draft(asked, told, wire, lane)?;
         life.dropped.clear();
         life.dropped.extend(draft.losses.names());
-        let body = if cloud {
-            vertex::body::anthropic(&draft.body)?.into()
-        } else {
-            draft.body.clone()
+        let body = match lane.format {
+            _ if cloud => vertex::body::anthropic(&draft.body)?.into(),
+            Format::GeminiCount if wire.dialect == Dialect::Gemini => {
+                counting::for_gemini(&draft.body, &wire.model.plain).into()
+            }
+            _ => draft.body.clone(),
         };
         return Ok((body, UsageChunk::Expected));
     }

@@ -33,6 +33,9 @@ use crate::routing::rules::{self, Facts};
 /// A request that short may serve as a probe of a route: it risks little.
 const PROBE_TOKENS: u32 = 16_384;
 
+/// Input tokens that a count of tokens costs of a route's limits: none, and 0 would mean unknown.
+const COUNTED: u32 = 1;
+
 /// Where the team of who asks is said, as long as nobody else says it.
 const TEAM: &str = "x-trimtab-team";
 
@@ -130,7 +133,10 @@ pub(super) fn plan<'a>(life: &mut Life, asked: &'a Asked) -> Result<Plan<'a>, St
     let total = life.serving.routing.models[named].clocks.total;
     let deadline = life.began.plus(total.into());
     let (wish, size, probe) = (Wish::default(), peek.input_tokens, PROBE_TOKENS);
-    let (size, probe) = if asked.endpoint.is_picture() {
+    let (size, probe) = if asked.endpoint.is_count() {
+        // What is counted is not used up.
+        (COUNTED, probe)
+    } else if asked.endpoint.is_picture() {
         let work = wish.work(asked);
         (life.work, life.input_tokens) = (Some(work), 0);
         (work, USUAL_WORK)

@@ -40,6 +40,7 @@ const OVERHEAD: HeaderName = HeaderName::from_static("x-trimtab-overhead-us");
 const DROPPED: HeaderName = HeaderName::from_static("x-trimtab-dropped");
 const DECISION: HeaderName = HeaderName::from_static("x-trimtab-decision");
 const UPSTREAM_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+const ESTIMATED: HeaderName = HeaderName::from_static("x-trimtab-estimated");
 const CACHE: HeaderName = HeaderName::from_static("x-cache-status");
 const TIMING: HeaderName = HeaderName::from_static("server-timing");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -215,6 +216,17 @@ fn stream(mut life: Life, opened: Box<Opened>, spare: Option<Spare>) -> Response
 pub(super) fn local(mut life: Life, json: Bytes) -> Response<Body> {
     let now = clock::now();
     let mut headers = head(&mut life, now);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    life.end(Ending::Ok, 200, now);
+    finish(StatusCode::OK, headers, Body::from(json))
+}
+
+/// A count of tokens of the gateway's own: no route has answered, so none is named.
+pub(super) fn estimated(mut life: Life, json: Bytes) -> Response<Body> {
+    let now = clock::now();
+    let mut headers = head(&mut life, now);
+    headers.remove(ROUTE);
+    headers.insert(ESTIMATED, HeaderValue::from_static("1"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     life.end(Ending::Ok, 200, now);
     finish(StatusCode::OK, headers, Body::from(json))

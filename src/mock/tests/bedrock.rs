@@ -53,6 +53,20 @@ fn text(got: &Got) -> String {
 }
 
 #[test]
+fn tokens_of_a_conversation_are_counted() {
+    bench(alpha(ProviderScript::default()), async |bench| {
+        let path = "anthropic.claude-sonnet-4%3A0/count-tokens";
+        let mut body = json!({"input": {"converse": asking()}});
+        let got = post(&bench, path, &body).await;
+        assert_eq!(got.json(), json!({"inputTokens": 2}));
+        assert_eq!(bench.mock.attempts()[0].path, "count-tokens");
+        body["input"]["converse"]["inferenceConfig"] = json!({"maxTokens": 5});
+        assert_eq!(post(&bench, path, &body).await.status, 400);
+        assert_eq!(post(&bench, path, &json!({})).await.status, 400);
+    });
+}
+
+#[test]
 fn a_conversation_is_answered_whole_and_streamed() {
     bench(alpha(paced()), async |bench| {
         let model = "anthropic.claude-sonnet-4%3A0";

@@ -109,6 +109,24 @@ fn a_stream_has_the_whole_life_of_each_item() {
 }
 
 #[test]
+fn the_tokens_of_an_input_are_counted() {
+    bench(alpha(ProviderScript::default()), async |bench| {
+        let head = "POST /alpha/v1/responses/input_tokens";
+        let headers = [
+            "authorization: Bearer sk-1234",
+            "content-type: application/json",
+        ];
+        let mut body = json!({"model": "gpt-5", "input": "12345678", "instructions": "1234"});
+        let got = bench.call(head, &headers, &body.to_string()).await;
+        let expected = json!({"object": "response.input_tokens", "input_tokens": 3});
+        assert_eq!(got.json(), expected);
+        body["store"] = json!(false);
+        let got = bench.call(head, &headers, &body.to_string()).await;
+        assert_eq!(got.status, 400);
+    });
+}
+
+#[test]
 fn functions_are_called_in_pieces() {
     bench(alpha(ProviderScript::default()), async |bench| {
         let mut body = asking("gpt-5", false);
