@@ -144,7 +144,7 @@ fn streams() -> Vec<Case> {
                     }
                     let progress = passage.progress();
                     assert!(
-                        progress.done && progress.bad_events == 0,
+                        progress.finished && progress.bad_events == 0,
                         "{told}: {progress:?}"
                     );
                 }),

@@ -22,7 +22,7 @@ pub fn body(model: &str, streamed: bool) -> String {
     let system =
         "You are a coding agent. Read before you write, keep changes small, and run the tests. ";
     let mut messages = vec![
-        json!({"role": "system", "content": system.repeat(80)}),
+        json!({"role": "system", "content": system.repeat(140)}),
         json!({"role": "user", "content": "The tab sticks when the wheel is centred. Find out why, and mend it."}),
     ];
     for number in 0..CALLS {
