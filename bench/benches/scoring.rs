@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use bench::decisions::Desk;
+use bench::process::thread_cpu;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use rustix::time::{ClockId, clock_gettime};
 
 /// Candidates that decisions are measured among.
 const SIZES: [usize; 4] = [2, 4, 16, 64];
@@ -66,16 +66,6 @@ fn turn(criterion: &mut Criterion) {
     }
 }
 
-/// CPU time of the calling thread.
-fn spent() -> Duration {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
-    let nanos = now
-        .tv_sec
-        .saturating_mul(1_000_000_000)
-        .saturating_add(now.tv_nsec);
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or_default())
-}
-
 /// The mean CPU time in which each of `threads` takes `turns` turns at one pool: flat if none waits for another.
 ///
 /// CPU time, since there may be fewer cores than threads and other work on them.
@@ -86,9 +76,9 @@ fn together(desk: &Desk, threads: u64, turns: u64) -> Duration {
             let (mut desk, start) = (desk.beside(seed), &start);
             scope.spawn(move || {
                 start.wait();
-                let from = spent();
+                let from = thread_cpu();
                 (0..turns).for_each(|_| desk.turn());
-                spent().saturating_sub(from)
+                thread_cpu().saturating_sub(from)
             })
         };
         let running: Vec<_> = (1..=threads).map(one).collect();

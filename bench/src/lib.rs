@@ -6,10 +6,12 @@
 //! - A response that is not complete and right counts as a failure, and a run with failures says so.
 //! - Figures that are compared come from one run on one machine, in alternating rounds.
 
+pub mod agent;
 pub mod decisions;
 pub mod load;
 pub mod process;
 pub mod proxy;
 pub mod report;
 pub mod samples;
+pub mod streams;
 pub mod upstream;
