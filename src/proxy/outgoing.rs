@@ -12,6 +12,7 @@ use http_body_util::Full;
 use super::life::Life;
 use super::plan::Plan;
 use super::serving::{Lane, Wire};
+use crate::chat::Losses;
 use crate::config::Dialect;
 use crate::dialects::format::Format;
 use crate::dialects::meeting::Malformed;
@@ -72,8 +73,7 @@ fn body(
     if lane.format != asked.endpoint.format() || plan.meaning.is_changed() {
         let told = &life.worker.shared.lasting.recollections;
         let draft = plan.meaning.draft(asked, told, wire, lane)?;
-        life.dropped.clear();
-        life.dropped.extend(draft.losses.names());
+        life.goes_without(lane.format, &draft.losses);
         let body = if cloud {
             vertex::body::anthropic(&draft.body)?.into()
         } else {
@@ -81,7 +81,7 @@ fn body(
         };
         return Ok((body, UsageChunk::Expected));
     }
-    life.dropped.clear();
+    life.goes_without(lane.format, &Losses::default());
     Ok(match lane.format {
         Format::Chat | Format::Completions if wire.stream_usage => {
             splice::splice(&asked.body, &plan.peek, &wire.model.json)
