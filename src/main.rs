@@ -7,9 +7,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use scoring::tuning::Tuning;
+use serde_json::json;
 use tracing_subscriber::EnvFilter;
 use trimtab::app::{self, Gateway};
 use trimtab::config::{self, Config, LogFormat, Paint, Report};
+use trimtab::dialects::fixed::{Unheard, unheard};
 use trimtab::{demo, doctor, import, mock};
 
 /// In profiles of the request path the system's allocator took about 6 % of the samples, this one 1 to 2 %; it costs some 8 MiB of idle memory.
@@ -168,12 +170,23 @@ fn check(file: &Path, format: Format) -> anyhow::Result<ExitCode> {
     match (config::load(file), format) {
         (Ok(config), Format::Text) => {
             let (models, providers) = (config.models.len(), config.providers.len());
+            let warnings: String = unheard(&config)
+                .iter()
+                .map(|it| format!("warning: {}: {}\n", it.path(), Unheard::MESSAGE))
+                .collect();
             print(&format!(
-                "{}: valid; {models} models over {providers} providers\n",
+                "{}: valid; {models} models over {providers} providers\n{warnings}",
                 file.display()
             ))
         }
-        (Ok(_), Format::Json) => print("{\"problems\":[]}\n"),
+        (Ok(config), Format::Json) => {
+            let warning = |it: &Unheard| json!({"path": it.path(), "message": Unheard::MESSAGE});
+            let warnings: Vec<_> = unheard(&config).iter().map(warning).collect();
+            print(&format!(
+                "{}\n",
+                json!({"problems": [], "warnings": warnings})
+            ))
+        }
         (Err(report), Format::Text) => Ok(refuse(&report)),
         (Err(report), Format::Json) => {
             print(&format!("{}\n", report.json()))?;

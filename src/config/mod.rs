@@ -33,7 +33,7 @@ mod tests;
 pub use load::{load, parse};
 pub use reference::reference;
 pub use report::{Paint, Place, Problem, Report};
-pub use resolve::Surroundings;
+pub use resolve::{RESERVED_HEADERS, Surroundings};
 pub use routes::{
     BaseUrl, Dialect, Endpoint, HttpVersion, ImageRules, Key, LimitDialect, Model, Provider,
     RouteSpec, Scheme, Serves, StreamRecovery,
@@ -42,4 +42,5 @@ pub use rules::{CREDENTIALS, Condition, Expression, Limits, Rule, Workflow};
 pub use schema::schema;
 pub use secret::Secret;
 pub use settings::{Admin, Config, Log, LogFormat, LogLevel, Server, Timeouts, Trace};
+pub use vendors::{Vendor, vendor};
 pub use watch::Watch;

@@ -14,19 +14,19 @@ use super::routes::{Dialect, ImageRules, LimitDialect, Serves};
 
 /// What is known about one vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Vendor {
+pub struct Vendor {
     /// The value of `vendor`.
-    pub(super) name: &'static str,
+    pub name: &'static str,
     /// Its wire format.
-    pub(super) speaks: Dialect,
+    pub speaks: Dialect,
     /// Where it is; `{region}`, `{project}` and `{resource}` are the operator's. Empty where only the operator knows.
-    pub(super) base_url: &'static str,
+    pub base_url: &'static str,
     /// How it tells its rate limits.
-    pub(super) limits: LimitDialect,
+    pub limits: LimitDialect,
     /// The environment variable that its own library reads for the key; empty where none is asked for.
-    pub(super) key_variable: &'static str,
+    pub key_variable: &'static str,
     /// Where it departs from OpenAI.
-    pub(super) serves: Serves,
+    pub serves: Serves,
 }
 
 /// What a compatible vendor is taken to do where it says nothing.
@@ -91,7 +91,7 @@ const fn other(
 /// Every vendor, as of November 2026.
 ///
 /// Sources, where not named at the row: base URLs and endpoints of groq, mistral, together, fireworks, deepseek, xai and cerebras from the vendors' pages on compatibility with OpenAI as collected at developersdigest.tech/reference/api-compatibility;
-/// Not verified are the rows of nvidia, sglang and lm-studio beyond their addresses, and `stream_options` of perplexity.
+/// Not verified are the rows of nvidia, nebius, sglang and lm-studio beyond their addresses, and `stream_options` of perplexity.
 pub(super) const VENDORS: &[Vendor] = &[
     // platform.openai.com/docs/api-reference
     compatible(
@@ -128,20 +128,21 @@ pub(super) const VENDORS: &[Vendor] = &[
         "GEMINI_API_KEY",
     ),
     // cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference; for the region "global" the host has no region.
+    // A key is an access token, not the file that Google's libraries read one from.
     other(
         "vertex",
         Dialect::Vertex,
         "https://{region}-aiplatform.googleapis.com/v1/projects/{project}/locations/{region}",
         LimitDialect::Gemini,
-        "GOOGLE_APPLICATION_CREDENTIALS",
+        "GOOGLE_OAUTH_ACCESS_TOKEN",
     ),
-    // docs.aws.amazon.com/general/latest/gr/bedrock.html
+    // docs.aws.amazon.com/general/latest/gr/bedrock.html; of its credentials, only the API key is one variable.
     other(
         "bedrock",
         Dialect::Bedrock,
         "https://bedrock-runtime.{region}.amazonaws.com",
         LimitDialect::None,
-        "AWS_ACCESS_KEY_ID",
+        "AWS_BEARER_TOKEN_BEDROCK",
     ),
     // docs.cohere.com/reference/chat
     other(
@@ -283,6 +284,37 @@ pub(super) const VENDORS: &[Vendor] = &[
             ..USUAL
         },
     ),
+    // docs.nebius.com/studio/inference
+    compatible(
+        "nebius",
+        "https://api.studio.nebius.com/v1",
+        "NEBIUS_API_KEY",
+        Serves {
+            embeddings: true,
+            ..USUAL
+        },
+    ),
+    // deepinfra.com/docs/advanced/openai_api
+    compatible(
+        "deepinfra",
+        "https://api.deepinfra.com/v1/openai",
+        "DEEPINFRA_API_KEY",
+        Serves {
+            embeddings: true,
+            ..USUAL
+        },
+    ),
+    // docs.sambanova.ai/docs/en/features/openai-compatibility; features/anthropic-compatibility names the responses endpoint.
+    compatible(
+        "sambanova",
+        "https://api.sambanova.ai/v1",
+        "SAMBANOVA_API_KEY",
+        Serves {
+            responses: true,
+            embeddings: true,
+            ..USUAL
+        },
+    ),
     // docs.ollama.com/api/openai-compatibility: stream_options is taken; logit_bias, n and user are not, which is no refusal.
     own(
         "ollama",
@@ -326,7 +358,7 @@ pub(super) const VENDORS: &[Vendor] = &[
 
 /// The vendor of this name.
 #[must_use]
-pub(super) fn vendor(name: &str) -> Option<&'static Vendor> {
+pub fn vendor(name: &str) -> Option<&'static Vendor> {
     VENDORS.iter().find(|vendor| vendor.name == name)
 }
 

@@ -11,7 +11,8 @@ use super::place::{self, Clues};
 use super::plan::{Clocks, Key, Plan, Retries, Route, model_name};
 use super::secret;
 use super::tree::{Fate, Node, Tree};
-use super::write::{self, Preset};
+use super::{vendor, write};
+use crate::config::{Dialect, Vendor};
 
 /// Sections that have no counterpart, with the reason and what to do.
 const LOST: &[(&str, &str, &str)] = &[
@@ -261,8 +262,8 @@ fn credential<'t>(name: &'t str, provider: &Node<'t>, node: &Node<'t>) -> Option
     let base_url = || network.as_ref().and_then(|it| it.get("base_url"));
     let known_as = base_type.unwrap_or(name).to_owned();
     // Why: Bifrost appends the version itself, except where the address of the dialect holds it.
-    let version = match write::preset(&known_as) {
-        Some(preset) if preset.dialect != "openai" => "",
+    let version = match vendor::known_as(&known_as) {
+        Some(vendor) if !matches!(vendor.speaks, Dialect::OpenAi | Dialect::Azure) => "",
         _ => "/v1",
     };
     let clues = Clues {
@@ -294,7 +295,7 @@ fn credential<'t>(name: &'t str, provider: &Node<'t>, node: &Node<'t>) -> Option
     Some(Credential {
         key: key(
             node,
-            place.preset,
+            place.vendor,
             &known_as,
             (bedrock.as_ref(), vertex.as_ref()),
         ),
@@ -329,32 +330,25 @@ fn aliases<'t>(node: &Node<'t>, clouds: &[Option<Node<'t>>; 3]) -> Vec<(&'t str,
 
 fn key(
     node: &Node<'_>,
-    preset: &Preset,
+    vendor: Option<&Vendor>,
     provider: &str,
     (bedrock, vertex): (Option<&Node<'_>>, Option<&Node<'_>>),
 ) -> Key {
-    let fallback = secret::variable_name(&format!("{provider}_API_KEY"));
-    let instead = if preset.variable.is_empty() {
-        fallback.as_str()
-    } else {
-        preset.variable
-    };
+    let instead = vendor::instead(vendor, provider);
     let value = node
         .get("value")
-        .and_then(|it| secret::credential(&it, instead));
+        .and_then(|it| secret::credential(&it, &instead));
     let secret = value
         .or_else(|| bedrock.and_then(aws))
-        .or_else(|| secret::credential(&vertex?.get("auth_credentials")?, preset.variable))
+        .or_else(|| secret::credential(&vertex?.get("auth_credentials")?, &instead))
         .or_else(|| {
-            let needed = !preset.variable.is_empty();
-            needed.then(|| {
-                node.say(
-                    Fate::Changed,
-                    "no key is written",
-                    &format!("set the environment variable {instead}"),
-                );
-                format!("${{{instead}}}")
-            })
+            let variable = vendor::key_variable(vendor)?;
+            node.say(
+                Fate::Changed,
+                "no key is written",
+                &format!("set the environment variable {variable}"),
+            );
+            Some(format!("${{{variable}}}"))
         });
     let named = node
         .get("name")

@@ -11,7 +11,8 @@ use super::place::{self, Clues};
 use super::plan::{Key, Plan, Route, model_name};
 use super::secret;
 use super::tree::{Fate, Node, Tree};
-use super::write::{self, Preset};
+use super::{vendor, write};
+use crate::config::Vendor;
 
 /// Dollars per million tokens in one dollar per token.
 const PER_MILLION: f64 = 1e6;
@@ -93,7 +94,7 @@ fn deployments(
     let Some(place) = place::find(&clues, entry) else {
         return Vec::new();
     };
-    let key = key(&params, place.preset, &provider);
+    let key = key(&params, place.vendor, &provider);
     let info = entry.get("model_info");
     let price = |what: &str| {
         let written = params.get(what).and_then(|it| it.number());
@@ -180,7 +181,7 @@ fn by_wildcard(pattern: &str, model: &str, asked: &[String]) -> Vec<(String, Str
     matched.collect()
 }
 
-fn key(params: &Node<'_>, preset: &Preset, provider: &str) -> Key {
+fn key(params: &Node<'_>, vendor: Option<&Vendor>, provider: &str) -> Key {
     let limit = |keys: &[&str]| {
         let number = params.any(keys)?.number()?;
         (number >= 1.0).then_some(number.min(f64::from(u32::MAX)) as u32)
@@ -191,24 +192,19 @@ fn key(params: &Node<'_>, preset: &Preset, provider: &str) -> Key {
         concurrency: limit(&["max_parallel_requests"]),
         ..Key::default()
     };
-    let written = params
-        .get("api_key")
-        .and_then(|it| secret::credential(&it, instead(preset, provider).as_str()));
-    let secret = written.or_else(|| aws(params)).or_else(|| {
-        params
-            .get("vertex_credentials")
-            .and_then(|it| secret::credential(&it, preset.variable))
-    });
+    let instead = vendor::instead(vendor, provider);
+    let written = |what: &str| secret::credential(&params.get(what)?, &instead);
+    let secret = written("api_key")
+        .or_else(|| aws(params))
+        .or_else(|| written("vertex_credentials"));
     let secret = secret.or_else(|| {
-        if preset.variable.is_empty() {
-            return None;
-        }
+        let variable = vendor::key_variable(vendor)?;
         params.say(
             Fate::Changed,
             "no key is written; LiteLLM would look for one in the environment",
-            &format!("set the environment variable {}", preset.variable),
+            &format!("set the environment variable {variable}"),
         );
-        Some(format!("${{{}}}", preset.variable))
+        Some(format!("${{{variable}}}"))
     });
     let named = Key::of(secret);
     Key {
@@ -227,15 +223,6 @@ fn aws(params: &Node<'_>) -> Option<String> {
     let mut parts = vec![id?, secret?];
     parts.extend(session);
     Some(write::aws_credential(&parts))
-}
-
-/// The variable for a key that is written out, by its provider.
-fn instead(preset: &Preset, provider: &str) -> String {
-    if preset.variable.is_empty() {
-        secret::variable_name(&format!("{provider}_API_KEY"))
-    } else {
-        preset.variable.to_owned()
-    }
 }
 
 /// Makes one model of its deployments: those at one place and of one model there become one route over their keys.

@@ -17,6 +17,7 @@ mod portkey;
 mod save;
 mod secret;
 mod tree;
+mod vendor;
 mod write;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Where is a provider that a source describes?
 //!
 //! Sources leave out what their own code knows: the public address, the version in the path, the resource in the host.
-//! Here a place is completed from the table of providers, and what remains unknown becomes a variable to be set.
+//! Here a place is completed from what is known about vendors, and what remains unknown becomes a variable to be set.
 //!
 //! # Invariants
 //! - A base URL that comes out is of http or https, without credentials and query, or refers to a variable.
@@ -11,14 +11,15 @@ use std::collections::BTreeMap;
 use super::plan::{self, Place};
 use super::secret;
 use super::tree::{Fate, Node};
-use super::write::{self, Preset};
+use super::{vendor, write};
+use crate::config::{Dialect, RESERVED_HEADERS, Vendor};
 
 /// What a source says about where a provider is.
 #[derive(Default)]
 pub(super) struct Clues<'t> {
     /// The provider, as the source calls it.
     pub(super) provider: String,
-    /// The name that the operator gave it; that of the preset otherwise.
+    /// The name that the operator gave it; that of the vendor otherwise.
     pub(super) name: Option<&'t str>,
     /// Its base URL.
     pub(super) base: Option<Node<'t>>,
@@ -32,51 +33,58 @@ pub(super) struct Clues<'t> {
 
 /// Completes a place; remarks at `node` and returns nothing if that is impossible.
 pub(super) fn find(clues: &Clues<'_>, node: &Node<'_>) -> Option<Place> {
-    let known = write::preset(&clues.provider);
-    let preset = match (known, &clues.base) {
-        (Some(preset), _) => preset,
-        (None, Some(base)) => {
-            base.say(
-                Fate::Changed,
-                "this provider is not known; it is taken to speak OpenAI's dialect",
-                "check `dialect` and `limits` of the provider",
-            );
-            write::any_compatible()
-        }
-        (None, None) => {
-            node.lose(
-                "this provider is not known, and no address of it is written",
-                "add a [providers.NAME] with its `base_url` by hand",
-            );
-            return None;
-        }
-    };
+    let vendor = vendor::known_as(&clues.provider);
+    if let (None, Some(base)) = (vendor, &clues.base) {
+        base.say(
+            Fate::Changed,
+            "this provider is not known; it is taken to speak OpenAI's dialect",
+            "check `dialect` and `limits` of the provider",
+        );
+    }
     let region = clues
         .region
         .as_ref()
         .and_then(Node::text)
         .map(secret::plain);
-    let base_url = match clues.base.as_ref().and_then(Node::text) {
-        Some(base) => written(base, preset, clues),
-        None if preset.base_url.is_empty() => {
+    let called = clues
+        .name
+        .or(vendor.map(|it| it.name))
+        .unwrap_or(&clues.provider);
+    let name = plan::name(called);
+    let by_hand = |base_url: &str| {
+        let table = write::bare(&name);
+        format!(
+            "add a [providers.{table}] with base_url = {base_url:?} by hand, and the routes to it"
+        )
+    };
+    let base_url = match (clues.base.as_ref().and_then(Node::text), vendor) {
+        (Some(base), _) => written(base, vendor, clues),
+        (None, Some(vendor)) if vendor.base_url.contains("{resource}") => {
             node.lose(
                 "no address of this provider is written",
-                "add a [providers.NAME] with its `base_url` by hand",
+                &by_hand(vendor.base_url),
             );
             return None;
         }
-        None => public(preset, region.as_deref(), clues, node),
+        (None, Some(vendor)) => public(vendor, region.as_deref(), clues, node),
+        (None, None) => {
+            node.lose(
+                "this provider is not known, and no address of it is written",
+                &by_hand("https://…"),
+            );
+            return None;
+        }
     };
     if !is_usable(&base_url) {
         node.lose(
             "the address is no URL of http or https without credentials and query",
-            "add a [providers.NAME] with its `base_url` by hand",
+            &by_hand("https://…"),
         );
         return None;
     }
     Some(Place {
-        name: plan::name(clues.name.unwrap_or(preset.name)),
-        preset,
+        name,
+        vendor,
         base_url,
         region: region.filter(|region| !region.is_empty()).map(|region| {
             match write::references(&region).is_empty() {
@@ -89,13 +97,15 @@ pub(super) fn find(clues: &Clues<'_>, node: &Node<'_>) -> Option<Place> {
 }
 
 /// A base URL that the source gives, completed by what its own code appends.
-fn written(base: &str, preset: &Preset, clues: &Clues<'_>) -> String {
+fn written(base: &str, vendor: Option<&Vendor>, clues: &Clues<'_>) -> String {
+    let speaks = vendor.map_or(Dialect::OpenAi, |vendor| vendor.speaks);
+    let left_out = vendor.map_or("", vendor::left_out);
     if let Some(name) = secret::variable(base) {
-        let appended = match preset.name {
-            "azure" => preset.ends_with,
+        let appended = match speaks {
+            Dialect::Azure => left_out,
             _ => clues.version,
         };
-        if let (Some(node), "openai") = (&clues.base, preset.dialect) {
+        if let (Some(node), Dialect::OpenAi | Dialect::Azure) = (&clues.base, speaks) {
             node.say(
                 Fate::Changed,
                 "the base URL comes from the environment, so its path cannot be checked",
@@ -105,35 +115,34 @@ fn written(base: &str, preset: &Preset, clues: &Clues<'_>) -> String {
         return format!("${{{name}}}{appended}");
     }
     let plain = base.trim().trim_end_matches('/');
-    let plain = match preset.name {
+    let plain = match speaks {
         // Why: a resource's address, with or without the deployment behind it.
-        "azure" => plain.split("/openai").next().unwrap_or(plain),
+        Dialect::Azure => plain.split("/openai").next().unwrap_or(plain),
         _ => plain,
     };
-    let wanted = if preset.ends_with.is_empty() {
-        clues.version
-    } else {
-        preset.ends_with
+    let wanted = match left_out {
+        "" => clues.version,
+        left_out => left_out,
     };
     let versioned = plain.rsplit('/').next().is_some_and(|last| {
         last.starts_with('v') && last[1..].starts_with(|c: char| c.is_ascii_digit())
     });
-    if wanted.is_empty() || (versioned && preset.name != "azure") {
+    if wanted.is_empty() || (versioned && speaks != Dialect::Azure) {
         return plain.replace('$', "$$");
     }
     format!("{}{wanted}", plain.replace('$', "$$"))
 }
 
 /// The public address, with region and project filled in; variables where the source has none.
-fn public(preset: &Preset, region: Option<&str>, clues: &Clues<'_>, node: &Node<'_>) -> String {
-    if !preset.base_url.contains('{') {
-        return preset.base_url.to_owned();
+fn public(vendor: &Vendor, region: Option<&str>, clues: &Clues<'_>, node: &Node<'_>) -> String {
+    if !vendor.base_url.contains('{') {
+        return vendor.base_url.to_owned();
     }
     let variable = |what: &str| {
-        let name = secret::variable_name(&format!("{}_{what}", preset.name));
+        let name = secret::variable_name(&format!("{}_{what}", vendor.name));
         node.say(
             Fate::Changed,
-            &format!("no {what} is written for {}", preset.name),
+            &format!("no {what} is written for {}", vendor.name),
             &format!("set the environment variable {name}"),
         );
         format!("${{{name}}}")
@@ -143,8 +152,8 @@ fn public(preset: &Preset, region: Option<&str>, clues: &Clues<'_>, node: &Node<
         None => variable("region"),
     };
     let mut url = match region.as_str() {
-        "global" => preset.base_url.replace("{region}-", ""),
-        _ => preset.base_url.to_owned(),
+        "global" => vendor.base_url.replace("{region}-", ""),
+        _ => vendor.base_url.to_owned(),
     };
     url = url.replace("{region}", &region);
     if url.contains("{project}") {
@@ -170,7 +179,7 @@ fn headers(clues: &Clues<'_>) -> BTreeMap<String, String> {
             value.lose("this is not the name of a header", "");
             continue;
         };
-        if RESERVED.contains(&header.as_str()) {
+        if RESERVED_HEADERS.contains(&header.as_str()) {
             value.lose(
                 "the gateway sets this header itself",
                 "a credential belongs into the provider's `keys`",
@@ -188,18 +197,6 @@ fn headers(clues: &Clues<'_>) -> BTreeMap<String, String> {
     }
     made
 }
-
-/// Headers that the connection or the key decides.
-const RESERVED: [&str; 8] = [
-    "authorization",
-    "connection",
-    "content-length",
-    "content-type",
-    "host",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Whether a configuration takes this base URL.
 pub(super) fn is_usable(url: &str) -> bool {

@@ -11,7 +11,8 @@
 use std::collections::BTreeMap;
 
 use super::tree::{Fate, Remark, Tree};
-use super::write::Preset;
+use super::vendor;
+use crate::config::Vendor;
 
 /// Longest provider, key and region name, characters.
 const LONGEST_NAME: usize = 64;
@@ -67,7 +68,8 @@ pub(super) struct Provider {
 pub(super) struct Place {
     /// The provider's name, if it is free.
     pub(super) name: String,
-    pub(super) preset: &'static Preset,
+    /// Who is there; none for one that is not known.
+    pub(super) vendor: Option<&'static Vendor>,
     pub(super) base_url: String,
     pub(super) region: Option<String>,
     pub(super) headers: BTreeMap<String, String>,
@@ -193,6 +195,14 @@ impl Plan {
             }
         }
         false
+    }
+}
+
+impl Place {
+    /// The vendor that the file names: another place that speaks like OpenAI is not OpenAI.
+    pub(super) fn named(&self) -> Option<&'static Vendor> {
+        self.vendor
+            .filter(|it| it.name != vendor::OPENAI || it.base_url == self.base_url)
     }
 }
 

@@ -11,7 +11,7 @@ use super::place::{self, Clues};
 use super::plan::{Clocks, Key, LEAST_WEIGHT, Link, Place, Plan, Retries, Route, model_name};
 use super::secret;
 use super::tree::{Fate, Node, Tree};
-use super::write::{self, PRESETS};
+use super::{vendor, write};
 
 /// Deepest nesting of targets: more is no configuration.
 const DEEPEST: usize = 16;
@@ -358,7 +358,9 @@ fn leaf(node: &Node<'_>) -> Option<Leaf> {
     // Why: a model may name its provider as `@slug/model`.
     if let Some((slug, bare)) = model.and_then(|it| it.strip_prefix('@')?.split_once('/')) {
         model = Some(bare);
-        provider = known_slug(slug).unwrap_or(provider.as_str()).to_owned();
+        provider = vendor::in_slug(slug)
+            .unwrap_or(provider.as_str())
+            .to_owned();
     }
     let resource = node.any(&["azure_resource_name", "azureResourceName"]);
     let deployment = node
@@ -391,7 +393,6 @@ fn leaf(node: &Node<'_>) -> Option<Leaf> {
 
 /// The place of a resource of Azure.
 fn azure(resource: &str, node: &Node<'_>) -> Option<Place> {
-    let preset = PRESETS.iter().find(|it| it.name == "azure");
     let resource = secret::plain(resource);
     let base_url = format!("https://{resource}.openai.azure.com/openai/v1");
     if !place::is_usable(&base_url) {
@@ -403,7 +404,7 @@ fn azure(resource: &str, node: &Node<'_>) -> Option<Place> {
     }
     Some(Place {
         name: "azure".to_owned(),
-        preset: preset.unwrap_or_else(write::any_compatible),
+        vendor: vendor::known_as("azure"),
         base_url,
         region: None,
         headers: std::collections::BTreeMap::new(),
@@ -416,7 +417,7 @@ fn provider(node: &Node<'_>) -> Option<String> {
         let Some(slug) = written.strip_prefix('@') else {
             return Some(written.to_owned());
         };
-        let guessed = known_slug(slug);
+        let guessed = vendor::in_slug(slug);
         if guessed.is_none() {
             node.lose(
                 "which provider this is only Portkey knows",
@@ -428,7 +429,7 @@ fn provider(node: &Node<'_>) -> Option<String> {
     let virtual_key = node
         .any(&["virtual_key", "virtualKey"])
         .and_then(|it| it.text());
-    let guessed = virtual_key.and_then(known_slug);
+    let guessed = virtual_key.and_then(vendor::in_slug);
     match guessed {
         Some(known) => {
             node.say(
@@ -445,23 +446,11 @@ fn provider(node: &Node<'_>) -> Option<String> {
     }
 }
 
-/// The provider whose name stands in a slug of the operator's own.
-fn known_slug(slug: &str) -> Option<&'static str> {
-    let names = PRESETS.iter().flat_map(|preset| preset.known_as);
-    names
-        .filter(|name| slug.contains(**name))
-        .max_by_key(|name| name.len())
-        .copied()
-}
-
 fn key(node: &Node<'_>, place: &Place) -> Key {
-    let variable = match place.preset.variable {
-        "" => "API_KEY",
-        variable => variable,
-    };
-    let written = node
-        .any(&["api_key", "apiKey"])
-        .and_then(|it| secret::credential(&it, variable));
+    let written = node.any(&["api_key", "apiKey"]).and_then(|it| {
+        let instead = vendor::instead(place.vendor, &place.name);
+        secret::credential(&it, &instead)
+    });
     let virtual_key = || {
         let held = node.any(&["virtual_key", "virtualKey"])?;
         let name = held.text()?;
@@ -491,14 +480,13 @@ fn key(node: &Node<'_>, place: &Place) -> Key {
         Some(write::aws_credential(&parts))
     };
     let default = || {
-        (!place.preset.variable.is_empty()).then(|| {
-            node.say(
-                Fate::Changed,
-                "no key is written",
-                &format!("set the environment variable {variable}"),
-            );
-            format!("${{{variable}}}")
-        })
+        let variable = vendor::key_variable(place.vendor)?;
+        node.say(
+            Fate::Changed,
+            "no key is written",
+            &format!("set the environment variable {variable}"),
+        );
+        Some(format!("${{{variable}}}"))
     };
     Key::of(written.or_else(virtual_key).or_else(aws).or_else(default))
 }

@@ -307,19 +307,61 @@ fn a_resource_that_makes_no_address_is_told() {
 }
 
 #[test]
-fn other_dialects_are_written_with_their_name() {
+fn vendors_are_written_by_name_and_nothing_twice() {
     let source = "model_list:\n- model_name: c\n  litellm_params: {model: anthropic/claude-sonnet-4-5, api_key: os.environ/K}\n\
                   - model_name: b\n  litellm_params: {model: bedrock/x, aws_region_name: eu-west-1, aws_access_key_id: os.environ/I, aws_secret_access_key: os.environ/S}\n";
     let text = imported(source, &[]).text;
     for line in [
-        "dialect = \"anthropic\"",
-        "base_url = \"https://api.anthropic.com/v1\"",
-        "dialect = \"bedrock\"",
-        "base_url = \"https://bedrock-runtime.eu-west-1.amazonaws.com\"",
+        "vendor = \"anthropic\"",
+        "vendor = \"bedrock\"",
+        "region = \"eu-west-1\"",
         "secret = \"${I}:${S}\"",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
+    for said_by_the_vendor in ["base_url", "dialect", "limits"] {
+        assert!(!text.contains(said_by_the_vendor), "{text}");
+    }
+    let dialects = load(&text).providers.into_iter().map(|it| it.dialect);
+    let expected = [config::Dialect::Anthropic, config::Dialect::Bedrock];
+    assert!(dialects.eq(expected), "{text}");
+}
+
+#[test]
+fn what_is_written_passes_the_check() {
+    for (source, models) in [
+        (LITELLM, vec![]),
+        (BIFROST, vec!["mine/x"]),
+        (PORTKEY, vec![]),
+    ] {
+        let text = imported(source, &models).text;
+        let checked = check(Path::new("config.toml"), &text);
+        let shown = checked.map_err(|report| report.render(Paint::Plain));
+        assert_eq!(shown, Ok(()), "{text}");
+    }
+}
+
+#[test]
+fn whoever_only_speaks_like_a_vendor_is_not_called_it() {
+    let source = "model_list:\n- model_name: m\n  litellm_params: {model: openai/m, api_base: \"https://o.example/v1\", api_key: os.environ/K}\n\
+                  - model_name: own\n  litellm_params: {model: vllm/own, api_base: \"http://10.0.0.5:8000\"}\n";
+    let text = imported(source, &[]).text;
+    assert!(!text.contains("vendor = \"openai\""), "{text}");
+    assert!(text.contains("vendor = \"vllm\""), "{text}");
+    let config = load(&text);
+    assert!(!config.providers[0].serves.responses, "only OpenAI's own");
+    assert!(config.providers[1].serves.responses);
+}
+
+#[test]
+fn a_vendor_that_is_not_known_is_told_with_what_to_fill_in() {
+    let made = imported(LITELLM, &[]);
+    let Remark { fate, advice, .. } = remarked(&made, "model_list[5]");
+    assert_eq!(*fate, Fate::Lost);
+    assert!(
+        advice.contains("[providers.unheard-of] with base_url = \"https://…\""),
+        "{advice}"
+    );
 }
 
 #[test]
@@ -527,7 +569,7 @@ fn portkey() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Reads it as each gateway's; what comes out must load, whichever dialects are known.
+/// Reads it as each gateway's; what comes out must load.
 fn read_as_any(value: &Value) -> usize {
     let bytes = serde_json::to_vec(value).unwrap();
     let models = ["a".to_owned(), "openai/a".to_owned()];
@@ -535,11 +577,7 @@ fn read_as_any(value: &Value) -> usize {
     let made = origins
         .iter()
         .filter_map(|from| convert(&bytes, Some(*from), &models).ok());
-    let spoken = |text: &str| {
-        let lines = text.lines().filter(|line| !line.starts_with("dialect = "));
-        lines.collect::<Vec<_>>().join("\n")
-    };
-    made.inspect(|made| drop(load(&spoken(&made.text)))).count()
+    made.inspect(|made| drop(load(&made.text))).count()
 }
 
 proptest! {

@@ -1,6 +1,7 @@
 //! How does a plan become a `config.toml`?
 //!
-//! The one place that knows what a configuration may say: the table of providers, and the words that are written for each.
+//! The one place that knows the words of a configuration.
+//! What is known about a vendor is not written again: its name says it.
 //!
 //! # Invariants
 //! - Every text is quoted by the TOML library, so none can end its string.
@@ -19,243 +20,6 @@ const MOST_WEIGHT: f64 = 1e6;
 
 /// Longest clock written, seconds: a day.
 const LONGEST_CLOCK: f64 = 86_400.0;
-
-/// What is written for a provider that sources know by name.
-#[derive(Debug, PartialEq)]
-pub(super) struct Preset {
-    /// Its name in the configuration.
-    pub(super) name: &'static str,
-    /// Its names in the sources.
-    pub(super) known_as: &'static [&'static str],
-    /// The wire format.
-    pub(super) dialect: &'static str,
-    /// Where it is; `{region}` and `{project}` are filled in. Empty if only the source can say.
-    pub(super) base_url: &'static str,
-    /// What the base URL ends with, appended where a source leaves it out.
-    pub(super) ends_with: &'static str,
-    /// How it tells its rate limits.
-    pub(super) limits: &'static str,
-    /// The variable that its own library reads; empty if it asks for no key.
-    pub(super) variable: &'static str,
-}
-
-/// A provider of OpenAI's dialect that tells its limits as OpenAI does.
-const fn compatible(
-    name: &'static str,
-    known_as: &'static [&'static str],
-    base_url: &'static str,
-    variable: &'static str,
-) -> Preset {
-    Preset {
-        name,
-        known_as,
-        dialect: "openai",
-        base_url,
-        ends_with: "",
-        limits: "openai",
-        variable,
-    }
-}
-
-/// A server of one's own: no public place, no limits and no key.
-const fn own(
-    name: &'static str,
-    known_as: &'static [&'static str],
-    base_url: &'static str,
-) -> Preset {
-    Preset {
-        ends_with: "/v1",
-        limits: "none",
-        ..compatible(name, known_as, base_url, "")
-    }
-}
-
-/// Every provider that can be written, the first of them for any other that speaks OpenAI's dialect.
-///
-/// Azure is written by its v1 endpoint, which speaks OpenAI's dialect and needs no API version.
-pub(super) const PRESETS: &[Preset] = &[
-    compatible(
-        "openai",
-        &[
-            "openai",
-            "text-completion-openai",
-            "custom_openai",
-            "openai_like",
-        ],
-        "https://api.openai.com/v1",
-        "OPENAI_API_KEY",
-    ),
-    Preset {
-        ends_with: "/openai/v1",
-        limits: "azure",
-        ..compatible(
-            "azure",
-            &["azure", "azure-openai", "azure_text"],
-            "",
-            "AZURE_API_KEY",
-        )
-    },
-    Preset {
-        dialect: "anthropic",
-        ends_with: "/v1",
-        limits: "anthropic",
-        ..compatible(
-            "anthropic",
-            &["anthropic"],
-            "https://api.anthropic.com/v1",
-            "ANTHROPIC_API_KEY",
-        )
-    },
-    Preset {
-        dialect: "gemini",
-        limits: "gemini",
-        ..compatible(
-            "gemini",
-            &["gemini", "google", "google-ai-studio"],
-            "https://generativelanguage.googleapis.com/v1beta",
-            "GEMINI_API_KEY",
-        )
-    },
-    Preset {
-        dialect: "vertex",
-        limits: "gemini",
-        ..compatible(
-            "vertex",
-            &["vertex_ai", "vertex", "vertex-ai", "vertex_ai_beta"],
-            "https://{region}-aiplatform.googleapis.com/v1/projects/{project}/locations/{region}",
-            "VERTEX_CREDENTIALS",
-        )
-    },
-    Preset {
-        dialect: "bedrock",
-        limits: "none",
-        ..compatible(
-            "bedrock",
-            &["bedrock", "bedrock_converse", "aws-bedrock"],
-            "https://bedrock-runtime.{region}.amazonaws.com",
-            "AWS_BEARER_TOKEN_BEDROCK",
-        )
-    },
-    Preset {
-        dialect: "cohere",
-        limits: "none",
-        ..compatible(
-            "cohere",
-            &["cohere", "cohere_chat"],
-            "https://api.cohere.com/v2",
-            "COHERE_API_KEY",
-        )
-    },
-    Preset {
-        limits: "groq",
-        ..compatible(
-            "groq",
-            &["groq"],
-            "https://api.groq.com/openai/v1",
-            "GROQ_API_KEY",
-        )
-    },
-    compatible(
-        "mistral",
-        &["mistral", "mistral-ai", "codestral"],
-        "https://api.mistral.ai/v1",
-        "MISTRAL_API_KEY",
-    ),
-    compatible(
-        "together",
-        &["together_ai", "together-ai", "together"],
-        "https://api.together.xyz/v1",
-        "TOGETHERAI_API_KEY",
-    ),
-    compatible(
-        "fireworks",
-        &["fireworks_ai", "fireworks-ai", "fireworks"],
-        "https://api.fireworks.ai/inference/v1",
-        "FIREWORKS_API_KEY",
-    ),
-    compatible(
-        "deepseek",
-        &["deepseek"],
-        "https://api.deepseek.com/v1",
-        "DEEPSEEK_API_KEY",
-    ),
-    compatible(
-        "openrouter",
-        &["openrouter"],
-        "https://openrouter.ai/api/v1",
-        "OPENROUTER_API_KEY",
-    ),
-    compatible(
-        "xai",
-        &["xai", "x-ai"],
-        "https://api.x.ai/v1",
-        "XAI_API_KEY",
-    ),
-    compatible(
-        "cerebras",
-        &["cerebras"],
-        "https://api.cerebras.ai/v1",
-        "CEREBRAS_API_KEY",
-    ),
-    compatible(
-        "perplexity",
-        &["perplexity", "perplexity-ai"],
-        "https://api.perplexity.ai",
-        "PERPLEXITYAI_API_KEY",
-    ),
-    compatible(
-        "nvidia",
-        &["nvidia_nim", "nvidia", "nvidia-nim"],
-        "https://integrate.api.nvidia.com/v1",
-        "NVIDIA_NIM_API_KEY",
-    ),
-    compatible(
-        "nebius",
-        &["nebius"],
-        "https://api.studio.nebius.com/v1",
-        "NEBIUS_API_KEY",
-    ),
-    compatible(
-        "deepinfra",
-        &["deepinfra"],
-        "https://api.deepinfra.com/v1/openai",
-        "DEEPINFRA_API_KEY",
-    ),
-    compatible(
-        "sambanova",
-        &["sambanova"],
-        "https://api.sambanova.ai/v1",
-        "SAMBANOVA_API_KEY",
-    ),
-    own(
-        "ollama",
-        &["ollama", "ollama_chat"],
-        "http://127.0.0.1:11434/v1",
-    ),
-    own("vllm", &["hosted_vllm", "vllm"], ""),
-    own("sglang", &["sgl", "sglang"], ""),
-    own(
-        "lm-studio",
-        &["lm_studio", "lm-studio", "lmstudio"],
-        "http://127.0.0.1:1234/v1",
-    ),
-];
-
-/// The provider that sources know by this name.
-pub(super) fn preset(known_as: &str) -> Option<&'static Preset> {
-    PRESETS
-        .iter()
-        .find(|preset| preset.known_as.contains(&known_as))
-}
-
-/// The provider for a place that speaks OpenAI's dialect under a name of its own.
-pub(super) fn any_compatible() -> &'static Preset {
-    const ANY: &Preset = &Preset {
-        limits: "none",
-        ..compatible("compatible", &[], "", "")
-    };
-    ANY
-}
 
 /// The credential of Bedrock that consists of parts, each as written in the file.
 pub(super) fn aws_credential(parts: &[String]) -> String {
@@ -348,19 +112,20 @@ pub(super) fn references(text: &str) -> Vec<&str> {
 
 fn write_provider(out: &mut String, provider: &Provider) {
     let Place {
-        name: _,
-        preset,
         base_url,
         region,
         headers,
+        ..
     } = &provider.place;
+    let vendor = provider.place.named();
     let mut head = Vec::new();
-    if preset.dialect != "openai" {
-        head.push(("dialect", quoted(preset.dialect)));
+    if let Some(vendor) = vendor {
+        head.push(("vendor", quoted(vendor.name)));
     }
-    head.push(("base_url", quoted(base_url)));
-    if preset.limits != "openai" {
-        head.push(("limits", quoted(preset.limits)));
+    let region_of = region.as_deref().unwrap_or_default();
+    let usual = vendor.map(|vendor| vendor.base_url.replace("{region}", region_of));
+    if usual.as_ref() != Some(base_url) {
+        head.push(("base_url", quoted(base_url)));
     }
     if let Some(region) = region {
         head.push(("region", quoted(region)));
@@ -508,7 +273,7 @@ fn literal(text: &str) -> String {
 }
 
 /// A key, in quotation marks where it needs them.
-fn bare(key: &str) -> String {
+pub(super) fn bare(key: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     if !key.is_empty() && key.bytes().all(plain) {
         key.to_owned()
@@ -540,15 +305,6 @@ fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_provider_is_known_by_one_name_only() {
-        let names: Vec<&str> = PRESETS.iter().flat_map(|it| it.known_as).copied().collect();
-        let unique: BTreeSet<&str> = names.iter().copied().collect();
-        assert_eq!(names.len(), unique.len());
-        assert_eq!(preset("together_ai").map(|it| it.name), Some("together"));
-        assert_eq!(preset("unheard-of"), None);
-    }
 
     #[test]
     fn values_are_written_as_the_configuration_reads_them() {

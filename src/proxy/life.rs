@@ -3,6 +3,7 @@
 //! # Invariants
 //! - Every [`Life`] is counted as started once and as ended once; one that is dropped untold ended because the client left.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,8 +13,9 @@ use scoring::time::{Span, Time};
 
 use super::serving::{Serving, Wire};
 use super::worker::Worker;
+use crate::chat::Losses;
 use crate::clock;
-use crate::dialects::format::{Format, Surface};
+use crate::dialects::format::{Endpoint, Format, Surface};
 use crate::observe::metrics::Ending;
 use crate::observe::recorder::Record;
 use crate::routing::Pass;
@@ -103,8 +105,10 @@ pub(super) struct Life {
     /// The work that scoring was told instead of input tokens, where tokens measure nothing.
     pub(super) work: Option<u32>,
     pub(super) output_tokens: u32,
-    /// What the last attempt's words could not carry, by its name in the client's.
-    pub(super) dropped: Vec<&'static str>,
+    /// What the last attempt went without: what its words could not carry, by its name in the client's, and what a workflow fixes in vain.
+    pub(super) dropped: Vec<Cow<'static, str>>,
+    /// The workflow that made the request what it is, and where it was asked.
+    pub(super) entered: Option<(usize, Endpoint)>,
     /// The decision, written out, if the client asked.
     pub(super) explained: Option<String>,
     pub(super) explain: bool,
@@ -141,11 +145,28 @@ impl Life {
             work: None,
             output_tokens: 0,
             dropped: Vec::new(),
+            entered: None,
             explained: None,
             explain: headers
                 .get("x-trimtab-explain")
                 .is_some_and(|value| value == "1"),
             over: false,
+        }
+    }
+
+    /// Notes what the attempt that begins goes without, asking in this format with these losses.
+    pub(super) fn goes_without(&mut self, format: Format, losses: &Losses) {
+        let entered = self.entered;
+        let omitted =
+            entered.and_then(|(workflow, endpoint)| self.serving.omitted(workflow, endpoint));
+        let omitted = omitted.into_iter().flat_map(|it| it.names(format));
+        self.dropped.clear();
+        self.dropped
+            .extend(omitted.map(|name| Cow::Owned(name.to_owned())));
+        for name in losses.names() {
+            if !self.dropped.iter().any(|known| known == name) {
+                self.dropped.push(Cow::Borrowed(name));
+            }
         }
     }
 

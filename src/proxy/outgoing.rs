@@ -12,6 +12,7 @@ use http_body_util::Full;
 use super::life::Life;
 use super::plan::Plan;
 use super::serving::{Lane, Wire};
+use crate::chat::Losses;
 use crate::config::Dialect;
 use crate::dialects::counting;
 use crate::dialects::format::Format;
@@ -73,8 +74,7 @@ fn body(
     if lane.format != asked.endpoint.format() || plan.meaning.is_changed() {
         let told = &life.worker.shared.lasting.recollections;
         let draft = plan.meaning.draft(asked, told, wire, lane)?;
-        life.dropped.clear();
-        life.dropped.extend(draft.losses.names());
+        life.goes_without(lane.format, &draft.losses);
         let body = match lane.format {
             _ if cloud => vertex::body::anthropic(&draft.body)?.into(),
             Format::GeminiCount if wire.dialect == Dialect::Gemini => {
@@ -84,7 +84,7 @@ fn body(
         };
         return Ok((body, UsageChunk::Expected));
     }
-    life.dropped.clear();
+    life.goes_without(lane.format, &Losses::default());
     Ok(match lane.format {
         Format::Chat | Format::Completions if wire.stream_usage => {
             splice::splice(&asked.body, &plan.peek, &wire.model.json)

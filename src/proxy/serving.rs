@@ -23,6 +23,7 @@ use super::sign::Signer;
 use super::tokens::Tokens;
 use crate::config::{BaseUrl, Config, Dialect, HttpVersion, Key, LimitDialect, Provider, Scheme};
 use crate::dialects::bedrock::credentials::Credentials;
+use crate::dialects::fixed::Omitted;
 use crate::dialects::format::{Endpoint, Format, Speaker, Surface};
 use crate::dialects::openai::splice::ModelName;
 use crate::dialects::{anthropic, gemini};
@@ -85,6 +86,8 @@ pub struct Serving {
     mixed: Vec<u32>,
     /// Every account, in the order of providers and their keys.
     pub(super) posts: Vec<Post>,
+    /// For each model what each endpoint's requests go without of what a workflow fixes, by its number; empty for a plain model.
+    omitted: Vec<Vec<Omitted>>,
     /// Metric handles of each model.
     pub(super) handles: Vec<ModelHandles>,
     /// The models' names, shared with records.
@@ -215,6 +218,7 @@ impl Serving {
                 .map(|model| Arc::from(&*model.name))
                 .collect(),
             models_json: models_json(&routing),
+            omitted: config.models.iter().map(omitted).collect(),
             mixed: wires.iter().map(|wires| mixed(wires)).collect(),
             wires,
             posts,
@@ -228,6 +232,11 @@ impl Serving {
     pub(super) fn is_mixed(&self, model: usize, endpoint: Endpoint) -> bool {
         let bits = self.mixed.get(model).copied().unwrap_or(0);
         bits >> endpoint.index() & 1 == 1
+    }
+
+    /// What requests of an endpoint go without in a workflow.
+    pub(super) fn omitted(&self, workflow: usize, endpoint: Endpoint) -> Option<&Omitted> {
+        self.omitted.get(workflow)?.get(endpoint.index())
     }
 
     /// The answer to `GET /v1/models` in these words.
@@ -251,6 +260,16 @@ impl Serving {
             Surface::Gemini => gemini::models::one(name),
         })
     }
+}
+
+fn omitted(model: &crate::config::Model) -> Vec<Omitted> {
+    let of = |endpoint: Endpoint| {
+        let parameters = &model.workflow.as_ref()?.parameters;
+        // Why: a form takes every parameter as a part.
+        let whole = endpoint.is_form().then(Omitted::default);
+        Some(whole.unwrap_or_else(|| Omitted::of(endpoint.format(), parameters)))
+    };
+    Endpoint::ALL.into_iter().filter_map(of).collect()
 }
 
 fn address(provider: &Provider, mock: Option<SocketAddr>) -> Result<BaseUrl, BuildError> {

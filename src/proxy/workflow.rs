@@ -56,6 +56,7 @@ pub(super) fn enter(life: &mut Life, asked: &Asked, model: usize) -> Result<Aske
         body,
     };
     life.pass = Some(pass);
+    life.entered = Some((model, asked.endpoint));
     Ok(entered)
 }
 

@@ -1,9 +1,12 @@
 //! What becomes of a request that enters a workflow, and which are refused.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use super::{body_at, two};
-use crate::support::{Bench, Call, Client, Mode, Spec, bench, chat, pass_ms, words};
+use crate::life::Folder;
+use crate::support::{Bench, Call, Client, Mode, Spec, Tongue, bench, chat, pass_ms, words};
 
 /// A workflow with instructions and parameters.
 const REWRITE: &str = "[workflows.rewrite]\nmodel = \"small\"\nsystem = \"Be brief.\"\n\
@@ -71,6 +74,67 @@ fn parameters_and_instructions_reach_the_provider() {
         let label = "model=\"workflows/rewrite\"";
         assert!(metrics.sum("router_request_duration_seconds_count", &[label]) >= 9.0);
     });
+}
+
+/// A workflow with parameters that Anthropic's API has no place for.
+const VAIN: &str = "[models.claude]\nroutes = [{ provider = \"c\", model = \"claude-sonnet-4-5\" }]\n\
+    [workflows.vain]\nmodel = \"claude\"\nparameters = { seed = 7, temperature = 0.5 }\n\
+    [workflows.odd]\nmodel = \"claude\"\nparameters = { made_up = 1 }\n\
+    [workflows.fine]\nmodel = \"small\"\nparameters = { seed = 7, made_up = 1 }";
+
+fn vain() -> Spec {
+    two()
+        .stand_in_of(Tongue::Anthropic, "c", "ttft = \"20ms\"\nanswer = 3")
+        .with(VAIN)
+}
+
+#[test]
+fn a_parameter_that_does_not_arrive_is_named() {
+    bench(&vain(), async |bench| {
+        let content = json!([{"role": "user", "content": "hi"}]);
+        let talk = json!({"messages": content});
+        let limited = json!({"messages": content, "max_tokens": 9});
+        for (path, body, provider, dropped) in [
+            ("vain/chat/completions", &talk, "c", &["seed"][..]),
+            ("odd/chat/completions", &talk, "c", &["made_up"]),
+            ("vain/messages", &limited, "c", &["seed"]),
+            ("fine/chat/completions", &talk, "a", &[]),
+            ("fine/messages", &limited, "a", &["made_up", "seed"]),
+        ] {
+            for stream in [false, true] {
+                let mut body = body.clone();
+                body["stream"] = stream.into();
+                let answer = post(&bench, &format!("/v1/workflows/{path}"), &body).await;
+                assert_eq!(answer.status, 200, "{path}: {answer:?}");
+                let told = answer.header("x-trimtab-dropped").unwrap_or_default();
+                let mut told: Vec<&str> = told.split(", ").filter(|it| !it.is_empty()).collect();
+                told.sort_unstable();
+                assert_eq!(told, dropped, "{path}");
+                let sent = body_at(&bench, provider);
+                let arrived = |name| sent.get(name).is_some();
+                assert!(!dropped.iter().copied().any(arrived), "{path}: {sent}");
+            }
+        }
+    });
+}
+
+#[test]
+fn check_warns_of_parameters_that_no_route_understands() {
+    let folder = Folder::new("workflow-vain");
+    let file = folder.file("config.toml");
+    std::fs::write(&file, vain().text()).unwrap();
+    for (format, paths) in [("text", "warning: "), ("json", "\"path\":\"")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_trimtab"))
+            .args(["check", "--format", format])
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(told.matches(paths).count(), 1, "{told}");
+        let warned = format!("{paths}workflows.vain.parameters.seed");
+        assert!(told.contains(&warned), "{told}");
+    }
 }
 
 #[test]

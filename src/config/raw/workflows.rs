@@ -24,7 +24,7 @@ pub(in crate::config) struct RawWorkflow {
     /// Rules that send some requests to another model's routes; the first that matches decides. The default is the model's own.
     #[serde(default)]
     pub(in crate::config) rules: Vec<RawRule>,
-    /// Parameters put into every request in place of the client's, by their names in chat completions, such as `{ temperature = 0.2 }`; in requests of other dialects the usual ones get their names there.
+    /// Parameters put into every request in place of the client's, by their names in chat completions, such as `{ temperature = 0.2 }`; in requests of other dialects the usual ones get their names there, and one that does not reach the provider is named in `x-trimtab-dropped`.
     #[serde(default)]
     pub(in crate::config) parameters: Named<Json>,
     /// Instructions put before the client's, where a request has instructions.

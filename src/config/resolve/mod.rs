@@ -21,6 +21,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+pub use providers::RESERVED_HEADERS;
+
 use super::raw::{
     RawAdmin, RawConfig, RawLog, RawLogFormat, RawLogLevel, RawServer, RawTimeouts, RawTrace,
 };

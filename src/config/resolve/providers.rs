@@ -29,8 +29,8 @@ use super::Resolver;
 /// Longest name, characters: names become metric labels and header values.
 const LONGEST_NAME: usize = 64;
 
-/// Headers that the connection or the key decides.
-const RESERVED_HEADERS: [&str; 8] = [
+/// Headers that the connection or the key decides, which a provider's table cannot set.
+pub const RESERVED_HEADERS: [&str; 8] = [
     "authorization",
     "connection",
     "content-length",

@@ -37,6 +37,7 @@ use super::serving::Wire;
 use crate::clock;
 use crate::config::{LimitDialect, Timeouts};
 use crate::dialects::failure::Failure;
+use crate::dialects::format::Format;
 use crate::dialects::limits;
 use crate::dialects::seen::Usage;
 use crate::images::{Finished, Heard, Hints, ImageRequest, Kind, Start, Step, answer};
@@ -76,8 +77,7 @@ pub(super) async fn run(
             return attempt::failed(flight, life, (Outcome::Rejected, unfit.failure()), &message);
         }
     };
-    life.dropped.clear();
-    life.dropped.extend(start.losses.names());
+    life.goes_without(Format::Images, &start.losses);
     let Start { job, call, .. } = start;
     let mut driver = Driver {
         making: Making::new(job, Rc::clone(&life.worker), Arc::clone(studio)),
