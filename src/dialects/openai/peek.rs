@@ -224,7 +224,7 @@ fn object(body: &[u8]) -> Result<&str, PeekError> {
         Some(b'{') => {}
         Some(_) => return Err(PeekError::NotJson("a JSON object is expected".to_owned())),
     }
-    if too_deep(body) {
+    if is_deeper(body, MAX_DEPTH) {
         return Err(PeekError::TooDeep);
     }
     Ok(text)
@@ -284,28 +284,42 @@ fn usage_wish(text: &str, options: Option<&RawValue>) -> Result<UsageWish, PeekE
     }
 }
 
-/// Whether the nesting exceeds [`MAX_DEPTH`]; strings do not count.
-fn too_deep(body: &[u8]) -> bool {
-    if memchr::memchr2_iter(b'{', b'[', body).count() <= MAX_DEPTH {
+/// Whether the nesting exceeds `most` levels; strings do not count.
+fn is_deeper(body: &[u8], most: usize) -> bool {
+    if memchr::memchr2_iter(b'{', b'[', body).count() <= most {
         return false;
     }
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    for &byte in body {
-        match (quoted, byte) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (_, b'"') => quoted = !quoted,
-            (false, b'{' | b'[') => {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = body.get(at) {
+        at += 1;
+        match byte {
+            // Most of a body is text, and an agent's has brackets enough to get here.
+            b'"' => at = behind_string(body, at),
+            b'{' | b'[' => {
                 depth += 1;
-                if depth > MAX_DEPTH {
+                if depth > most {
                     return true;
                 }
             }
-            (false, b'}' | b']') => depth = depth.saturating_sub(1),
+            b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
     false
+}
+
+/// The offset behind the string whose text begins at `at`.
+fn behind_string(body: &[u8], mut at: usize) -> usize {
+    while let Some(rest) = body.get(at..)
+        && let Some(found) = memchr::memchr2(b'"', b'\\', rest)
+    {
+        if rest[found] == b'"' {
+            return at + found + 1;
+        }
+        // What is escaped ends nothing.
+        at += found + 2;
+    }
+    body.len()
 }
 
 #[cfg(test)]
@@ -368,6 +382,36 @@ mod tests {
         check(deep.as_bytes(), "128 levels");
         let deeper = format!("{{\"x\":{}", "[".repeat(1_000_000));
         check(deeper.as_bytes(), "128 levels");
+    }
+
+    /// The same, byte by byte.
+    fn is_plainly_deeper(body: &[u8], most: usize) -> bool {
+        let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+        body.iter().any(|&byte| {
+            match (quoted, byte) {
+                (true, _) if escaped => escaped = false,
+                (true, b'\\') => escaped = true,
+                (_, b'"') => quoted = !quoted,
+                (false, b'{' | b'[') => depth += 1,
+                (false, b'}' | b']') => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth > most
+        })
+    }
+
+    #[test]
+    fn every_short_text_is_as_deep_as_it_is_byte_by_byte() {
+        const LETTERS: &[u8; 6] = b"{]\"\\a[";
+        let mut deep = 0;
+        for number in 0..LETTERS.len().pow(7) {
+            let digit = |place: u32| LETTERS[number / LETTERS.len().pow(place) % LETTERS.len()];
+            let text: Vec<u8> = (0..7).map(digit).collect();
+            let expected = is_plainly_deeper(&text, 2);
+            assert_eq!(is_deeper(&text, 2), expected, "{text:?}");
+            deep += u32::from(expected);
+        }
+        assert!(deep > 1_000, "{deep}");
     }
 
     #[test]
