@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use scoring::outcome::Outcome;
 use scoring::time::{Span, Time};
 
@@ -17,6 +17,15 @@ use crate::dialects::format::{Format, Surface};
 use crate::observe::metrics::Ending;
 use crate::observe::recorder::Record;
 use crate::routing::Pass;
+
+/// What clients call a request by, the first that is there.
+const CLIENT_IDS: [HeaderName; 2] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("x-client-request-id"),
+];
+
+/// Asks for the decision, written out.
+const EXPLAIN: HeaderName = HeaderName::from_static("x-trimtab-explain");
 
 /// Longest request id taken over from a client, bytes.
 const MAX_CLIENT_ID: usize = 128;
@@ -42,9 +51,7 @@ impl RequestId {
 
     /// The client's own id, if it sent an acceptable one.
     fn of_client(headers: &HeaderMap) -> Option<Self> {
-        let value = headers
-            .get("x-request-id")
-            .or_else(|| headers.get("x-client-request-id"))?;
+        let value = CLIENT_IDS.iter().find_map(|name| headers.get(name))?;
         let bytes = value.as_bytes();
         let acceptable = !bytes.is_empty()
             && bytes.len() <= MAX_CLIENT_ID
@@ -142,9 +149,7 @@ impl Life {
             output_tokens: 0,
             dropped: Vec::new(),
             explained: None,
-            explain: headers
-                .get("x-trimtab-explain")
-                .is_some_and(|value| value == "1"),
+            explain: headers.get(EXPLAIN).is_some_and(|value| value == "1"),
             over: false,
         }
     }
