@@ -120,84 +120,71 @@ fn openai(steps: &[Step<'_>]) -> Events {
     events
 }
 
+/// An event that says in `type` what it is, and is called so by the stream.
+fn typed(kind: &'static str, mut rest: Value) -> (&'static str, Value) {
+    rest["type"] = json!(kind);
+    (kind, rest)
+}
+
 fn anthropic(steps: &[Step<'_>]) -> Events {
-    let event = |kind: &'static str, mut rest: Value| {
-        rest["type"] = json!(kind);
-        (kind, rest)
-    };
     let delta = |index: u32, delta: Value| {
-        event(
-            "content_block_delta",
-            json!({"index": index, "delta": delta}),
-        )
+        let data = json!({"index": index, "delta": delta});
+        typed("content_block_delta", data)
     };
     let block = |index: u32, block: Value| {
-        event(
-            "content_block_start",
-            json!({"index": index, "content_block": block}),
-        )
+        let data = json!({"index": index, "content_block": block});
+        typed("content_block_start", data)
     };
-    let stop = |index: u32| event("content_block_stop", json!({"index": index}));
+    let stop = |index: u32| typed("content_block_stop", json!({"index": index}));
     let mut events: Events = Vec::new();
     let mut talking = false;
     for step in steps {
         match step {
             Step::Start => {
-                let usage = json!({"input_tokens": 82, "cache_creation_input_tokens": 0,
-                    "cache_read_input_tokens": 128, "output_tokens": 1, "service_tier": "standard"});
-                events.push(event(
-                    "message_start",
-                    json!({"message": {"id": "msg_bench0123456789",
-                    "type": "message", "role": "assistant", "model": "bench-model", "content": [],
-                    "stop_reason": null, "stop_sequence": null, "usage": usage}}),
-                ));
-                events.push(block(
-                    0,
-                    json!({"type": "thinking", "thinking": "", "signature": ""}),
-                ));
+                let thoughts = json!({"type": "thinking", "thinking": "", "signature": ""});
+                events.extend([anthropic_start(), block(0, thoughts)]);
             }
             Step::Thought(text) => {
-                events.push(delta(
-                    0,
-                    json!({"type": "thinking_delta", "thinking": text}),
-                ));
+                let thought = json!({"type": "thinking_delta", "thinking": text});
+                events.push(delta(0, thought));
             }
             Step::Text(text) => {
                 if !std::mem::replace(&mut talking, true) {
                     let signature = "c2lnbmF0dXJl".repeat(25);
-                    events.push(delta(
-                        0,
-                        json!({"type": "signature_delta", "signature": signature}),
-                    ));
-                    events.push(stop(0));
-                    events.push(block(1, json!({"type": "text", "text": ""})));
+                    let signed = json!({"type": "signature_delta", "signature": signature});
+                    let words = json!({"type": "text", "text": ""});
+                    events.extend([delta(0, signed), stop(0), block(1, words)]);
                 }
                 events.push(delta(1, json!({"type": "text_delta", "text": text})));
             }
             Step::Call => {
-                events.push(stop(1));
                 let call = json!({"type": "tool_use", "id": "toolu_bench", "name": "measure", "input": {}});
-                events.push(block(2, call));
+                events.extend([stop(1), block(2, call)]);
             }
             Step::Argument(json) => {
-                events.push(delta(
-                    2,
-                    json!({"type": "input_json_delta", "partial_json": json}),
-                ));
+                let input = json!({"type": "input_json_delta", "partial_json": json});
+                events.push(delta(2, input));
             }
             Step::End => {
-                events.push(stop(2));
                 let delta = json!({"stop_reason": "tool_use", "stop_sequence": null});
-                let usage = json!({"output_tokens": 60});
-                events.push(event(
-                    "message_delta",
-                    json!({"delta": delta, "usage": usage}),
-                ));
-                events.push(event("message_stop", json!({})));
+                let ending = json!({"delta": delta, "usage": {"output_tokens": 60}});
+                let (ending, end) = (
+                    typed("message_delta", ending),
+                    typed("message_stop", json!({})),
+                );
+                events.extend([stop(2), ending, end]);
             }
         }
     }
     events
+}
+
+fn anthropic_start() -> (&'static str, Value) {
+    let usage = json!({"input_tokens": 82, "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 128, "output_tokens": 1, "service_tier": "standard"});
+    let message = json!({"id": "msg_bench0123456789", "type": "message", "role": "assistant",
+        "model": "bench-model", "content": [], "stop_reason": null, "stop_sequence": null, "usage": usage});
+    typed("message_start", json!({"message": message}))
 }
 
 fn gemini(steps: &[Step<'_>]) -> Events {
@@ -281,18 +268,14 @@ fn bedrock(steps: &[Step<'_>]) -> Events {
 }
 
 fn cohere(steps: &[Step<'_>]) -> Events {
-    let event = |kind: &'static str, mut rest: Value| {
-        rest["type"] = json!(kind);
-        (kind, rest)
-    };
     let content = |kind, index: u32, content: Value| {
-        event(
+        typed(
             kind,
             json!({"index": index, "delta": {"message": {"content": content}}}),
         )
     };
     let call = |kind, call: Value| {
-        event(
+        typed(
             kind,
             json!({"index": 0, "delta": {"message": {"tool_calls": call}}}),
         )
@@ -304,7 +287,7 @@ fn cohere(steps: &[Step<'_>]) -> Events {
             Step::Start => {
                 let message = json!({"role": "assistant", "content": [], "tool_plan": "",
                     "tool_calls": [], "citations": []});
-                let mut start = event("message-start", json!({"delta": {"message": message}}));
+                let mut start = typed("message-start", json!({"delta": {"message": message}}));
                 start.1["id"] = json!("bench-0123456789");
                 events.push(start);
                 events.push(content(
@@ -318,7 +301,7 @@ fn cohere(steps: &[Step<'_>]) -> Events {
             }
             Step::Text(text) => {
                 if !std::mem::replace(&mut talking, true) {
-                    events.push(event("content-end", json!({"index": 0})));
+                    events.push(typed("content-end", json!({"index": 0})));
                     events.push(content(
                         "content-start",
                         1,
@@ -328,7 +311,7 @@ fn cohere(steps: &[Step<'_>]) -> Events {
                 events.push(content("content-delta", 1, json!({"text": text})));
             }
             Step::Call => {
-                events.push(event("content-end", json!({"index": 1})));
+                events.push(typed("content-end", json!({"index": 1})));
                 let function = json!({"name": "measure", "arguments": ""});
                 let begun =
                     json!({"id": "measure_bench", "type": "function", "function": function});
@@ -341,11 +324,11 @@ fn cohere(steps: &[Step<'_>]) -> Events {
                 ));
             }
             Step::End => {
-                events.push(event("tool-call-end", json!({"index": 0})));
+                events.push(typed("tool-call-end", json!({"index": 0})));
                 let units = json!({"input_tokens": 210, "output_tokens": 60});
                 let usage = json!({"billed_units": units, "tokens": units});
                 let delta = json!({"finish_reason": "TOOL_CALL", "usage": usage});
-                events.push(event("message-end", json!({"delta": delta})));
+                events.push(typed("message-end", json!({"delta": delta})));
             }
         }
     }

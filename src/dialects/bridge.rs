@@ -21,6 +21,9 @@ use super::words;
 use crate::chat::Event;
 use crate::stream::sse::{self, Splitter};
 
+/// Room for what one step comes to that is kept for the next, bytes: more than any event but those that repeat a whole answer.
+const ROOM: usize = 16 * 1024;
+
 /// How a provider cuts its stream into events.
 #[derive(Debug)]
 pub enum Inlet {
@@ -47,6 +50,8 @@ pub struct Bridge {
     joint: Joint,
     /// Room for the events of one step, kept to be used again.
     events: Vec<Event>,
+    /// Room for what they come to, likewise.
+    room: Vec<u8>,
 }
 
 impl Bridge {
@@ -69,6 +74,7 @@ impl Bridge {
             transcript: None,
             joint: Joint::default(),
             events: Vec::new(),
+            room: Vec::new(),
         }
     }
 
@@ -108,6 +114,7 @@ impl Bridge {
             transcript: self.transcript.clone(),
             joint: Joint::new(said, before, how),
             events: Vec::new(),
+            room: Vec::new(),
         }
     }
 
@@ -116,7 +123,7 @@ impl Bridge {
     /// # Errors
     /// [`Unfit`], when the stream cannot go on.
     pub fn pass(&mut self, chunk: Bytes) -> Result<Passed, Unfit> {
-        let mut crossing = Crossing::default();
+        let mut crossing = self.crossing();
         match &mut self.inlet {
             Inlet::Sse(splitter) => {
                 let run = splitter.push(chunk)?;
@@ -132,7 +139,7 @@ impl Bridge {
                 }
             }
         }
-        Ok(crossing.passed())
+        Ok(self.passed(crossing))
     }
 
     /// Takes what is left when the stream has ended: a last event without its blank line still counts.
@@ -140,7 +147,7 @@ impl Bridge {
     /// # Errors
     /// [`Unfit`], when it cannot be the end of this stream.
     pub fn rest(&mut self) -> Result<Passed, Unfit> {
-        let mut crossing = Crossing::default();
+        let mut crossing = self.crossing();
         match &mut self.inlet {
             Inlet::Sse(splitter) => {
                 let rest = splitter.rest();
@@ -149,7 +156,7 @@ impl Bridge {
             // What came with the last whole frames may be no frame.
             Inlet::Amazon(frames) => drop(frames.push(Bytes::new()).map_err(|_| Unfit::Damaged)?),
         }
-        Ok(crossing.passed())
+        Ok(self.passed(crossing))
     }
 
     /// Ends a stream whose answer is complete but whose end marker did not come.
@@ -160,6 +167,35 @@ impl Bridge {
             self.writer.end(&mut out);
         }
         Bytes::from(out)
+    }
+
+    fn crossing(&mut self) -> Crossing {
+        Crossing {
+            out: std::mem::take(&mut self.room),
+            ..Crossing::default()
+        }
+    }
+
+    /// What has come over, copied to its size, so that the room need not grow anew with each event.
+    fn passed(&mut self, crossing: Crossing) -> Passed {
+        let Crossing {
+            mut out,
+            content,
+            error,
+        } = crossing;
+        let bytes = if out.capacity() > ROOM {
+            Bytes::from(out)
+        } else {
+            let bytes = Bytes::copy_from_slice(&out);
+            out.clear();
+            self.room = out;
+            bytes
+        };
+        Passed {
+            bytes,
+            content,
+            error,
+        }
     }
 
     fn cross_run(&mut self, run: &[u8], crossing: &mut Crossing) -> Result<(), Unfit> {
@@ -274,16 +310,6 @@ struct Crossing {
     out: Vec<u8>,
     content: bool,
     error: Option<Bytes>,
-}
-
-impl Crossing {
-    fn passed(self) -> Passed {
-        Passed {
-            bytes: Bytes::from(self.out),
-            content: self.content,
-            error: self.error,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use scoring::outcome::Outcome;
 use scoring::time::{Span, Time};
 
@@ -19,6 +19,15 @@ use crate::dialects::format::{Endpoint, Format, Surface};
 use crate::observe::metrics::Ending;
 use crate::observe::recorder::Record;
 use crate::routing::Pass;
+
+/// What clients call a request by, the first that is there.
+const CLIENT_IDS: [HeaderName; 2] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("x-client-request-id"),
+];
+
+/// Asks for the decision, written out.
+const EXPLAIN: HeaderName = HeaderName::from_static("x-trimtab-explain");
 
 /// Longest request id taken over from a client, bytes.
 const MAX_CLIENT_ID: usize = 128;
@@ -44,9 +53,7 @@ impl RequestId {
 
     /// The client's own id, if it sent an acceptable one.
     fn of_client(headers: &HeaderMap) -> Option<Self> {
-        let value = headers
-            .get("x-request-id")
-            .or_else(|| headers.get("x-client-request-id"))?;
+        let value = CLIENT_IDS.iter().find_map(|name| headers.get(name))?;
         let bytes = value.as_bytes();
         let acceptable = !bytes.is_empty()
             && bytes.len() <= MAX_CLIENT_ID
@@ -147,9 +154,7 @@ impl Life {
             dropped: Vec::new(),
             entered: None,
             explained: None,
-            explain: headers
-                .get("x-trimtab-explain")
-                .is_some_and(|value| value == "1"),
+            explain: headers.get(EXPLAIN).is_some_and(|value| value == "1"),
             over: false,
         }
     }

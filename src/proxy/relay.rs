@@ -64,7 +64,29 @@ pub struct Relay {
     progress: Time,
     /// When the client last got a byte.
     heard: Time,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Option<Timer>,
+}
+
+/// A timer, and when it goes off.
+struct Timer {
+    at: Time,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Timer {
+    fn new(at: Time) -> Self {
+        let sleep = Box::pin(sleep_until(clock::instant_at(at)));
+        Self { at, sleep }
+    }
+
+    /// Ready when it goes off. It is set anew if `until` is earlier; if it is later, it goes off early and is set then.
+    fn poll(&mut self, until: Time, cx: &mut Context<'_>) -> Poll<()> {
+        if until < self.at || self.sleep.is_elapsed() {
+            self.at = until;
+            self.sleep.as_mut().reset(clock::instant_at(until));
+        }
+        self.sleep.as_mut().poll(cx)
+    }
 }
 
 /// Why the timer went off.
@@ -129,9 +151,12 @@ impl Relay {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Broken>>> {
+        let before = self.progress;
         let next = ready!(self.step(cx));
         if matches!(next, Some(Ok(_))) {
-            self.heard = clock::now();
+            // Content has had the clock read already.
+            let timed = self.progress > before;
+            self.heard = if timed { self.progress } else { clock::now() };
         }
         Poll::Ready(next)
     }
@@ -390,23 +415,17 @@ impl Relay {
     /// Ready when the running clock has run out.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Alarm> {
         loop {
-            let now = clock::now();
             let flowing = matches!(self.phase, Phase::Flowing);
             let deadline = flowing.then(|| self.deadline());
             let look = self.pace.as_ref().filter(|_| flowing && !self.is_over());
-            let look = look.map(|pace| pace.due(now));
+            // Only a pace needs the clock here, and few streams have one.
+            let look = look.map(|pace| pace.due(clock::now()));
             let silence = self.silent_until();
-            let until = [deadline, look, silence].into_iter().flatten().min();
-            let Some(until) = until else {
+            let Some(until) = earlier(earlier(deadline, look), silence) else {
                 return Poll::Pending;
             };
-            let at = clock::instant_at(until);
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
-            // A shorter clock may have begun to run; a longer one is looked at when the timer goes off.
-            if at < timer.deadline() || timer.is_elapsed() {
-                timer.as_mut().reset(at);
-            }
-            ready!(timer.as_mut().poll(cx));
+            let timer = self.timer.get_or_insert_with(|| Timer::new(until));
+            ready!(timer.poll(until, cx));
             let now = clock::now();
             if deadline.is_some_and(|it| it <= now) {
                 return Poll::Ready(Alarm::Late);
@@ -447,6 +466,14 @@ impl Relay {
 fn pace(opened: &Opened) -> Option<Pace> {
     let least = opened.exchange.clocks.min_tokens_per_second;
     Pace::new(least, opened.passage.progress().output_tokens())
+}
+
+/// The earlier of two times, where there are any.
+fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 /// What the client gets of a piece, and after it the last event.

@@ -6,7 +6,8 @@
 //! - Every response carries the request id under both names that clients read.
 //! - Of a provider's headers only those on the list go on; its credentials and addresses never do.
 
-use std::fmt::Write as _;
+use std::fmt;
+use std::io::Write as _;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -51,6 +52,9 @@ const HEADERS: usize = 24;
 
 /// Longest decision written out whole, bytes: clients refuse larger heads; a longer one is cut to what was picked.
 const MAX_EXPLAINED: usize = 16 * 1024;
+
+/// Longest value that is written of numbers, bytes: two times in µs, the largest that there are, and their names.
+const WRITTEN: usize = 96;
 
 /// Longest message of ours, bytes.
 const MAX_MESSAGE: usize = 1_024;
@@ -289,8 +293,12 @@ pub(super) fn head(life: &mut Life, now: Time) -> HeaderMap {
     }
     let overhead = life.overhead(now);
     life.worker.shared.metrics().overhead.observe(overhead);
-    headers.insert(ATTEMPTS, HeaderValue::from(life.attempts));
-    headers.insert(OVERHEAD, HeaderValue::from(overhead.as_micros()));
+    let attempts = match life.attempts {
+        1 => HeaderValue::from_static("1"),
+        attempts => HeaderValue::from(attempts),
+    };
+    headers.insert(ATTEMPTS, attempts);
+    headers.insert(OVERHEAD, written(format_args!("{}", overhead.as_micros())));
     headers.insert(CACHE, HeaderValue::from_static("BYPASS"));
     headers.insert(TIMING, timing(overhead, life.waited));
     if !life.dropped.is_empty()
@@ -308,17 +316,23 @@ pub(super) fn head(life: &mut Life, now: Time) -> HeaderMap {
 
 /// `Server-Timing`, milliseconds with three places.
 fn timing(overhead: Span, waited: Span) -> HeaderValue {
-    let mut text = String::with_capacity(48);
-    // Writing into a string cannot fail.
-    let _ = write!(
-        text,
+    written(format_args!(
         "gateway;dur={}.{:03}, provider;dur={}.{:03}",
         overhead.as_micros() / 1_000,
         overhead.as_micros() % 1_000,
         waited.as_micros() / 1_000,
         waited.as_micros() % 1_000,
-    );
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+    ))
+}
+
+/// A header's value, written without a detour over the heap; empty if it is longer than [`WRITTEN`].
+fn written(text: fmt::Arguments<'_>) -> HeaderValue {
+    let mut room = [0; WRITTEN];
+    let mut rest = &mut room[..];
+    let whole = rest.write_fmt(text).is_ok();
+    let length = if whole { WRITTEN - rest.len() } else { 0 };
+    let value = HeaderValue::from_bytes(&room[..length]);
+    value.unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// Takes the provider's headers over that are on the list.

@@ -190,7 +190,7 @@ pub(super) struct Arguments(pub(super) String);
 
 impl<'de> Deserialize<'de> for Arguments {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let raw = <&RawValue>::deserialize(deserializer)?;
         match raw.get().as_bytes().first() {
             Some(b'"') => serde_json::from_str(raw.get())
                 .map(Self)
@@ -246,7 +246,7 @@ where
     D: Deserializer<'de>,
     T: DeserializeOwned + Default,
 {
-    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    let raw = Option::<&RawValue>::deserialize(deserializer)?;
     let value = raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
     Ok(value.unwrap_or_default())
 }

@@ -4,6 +4,7 @@
 //! - Events and blocks that are not known say nothing, whatever they hold.
 //! - A call's arguments are told once, though some servers send them with the block's beginning, or there and in pieces too.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -36,8 +37,8 @@ struct Call {
 
 #[derive(Deserialize)]
 struct Incoming<'a> {
-    #[serde(default, rename = "type")]
-    kind: String,
+    #[serde(borrow, default, rename = "type")]
+    kind: Cow<'a, str>,
     #[serde(default)]
     index: u64,
     #[serde(borrow, default)]
@@ -65,9 +66,9 @@ struct Opening<'a> {
 /// A piece of a block.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Piece {
-    #[serde(rename = "type")]
-    kind: String,
+struct Piece<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
     text: String,
     thinking: String,
     signature: String,
@@ -100,7 +101,7 @@ impl Reader {
         out: &mut Vec<Event>,
     ) -> Result<Mark, Malformed> {
         let event: Incoming<'_> = serde_json::from_slice(data)?;
-        match event.kind.as_str() {
+        match &*event.kind {
             "message_start" => {
                 let message: Opening<'_> = inner(event.message)?;
                 self.told = message.usage.map(Told::beginning).unwrap_or_default();
@@ -114,7 +115,7 @@ impl Reader {
             }
             "content_block_delta" => {
                 let raw = event.delta.map(RawValue::get).unwrap_or_default();
-                let piece: Piece = serde_json::from_str(raw).unwrap_or_default();
+                let piece: Piece<'_> = serde_json::from_str(raw).unwrap_or_default();
                 self.start(String::new(), String::new(), out);
                 self.piece(event.index, piece, out);
             }
@@ -171,8 +172,8 @@ impl Reader {
         }
     }
 
-    fn piece(&mut self, index: u64, piece: Piece, out: &mut Vec<Event>) {
-        match piece.kind.as_str() {
+    fn piece(&mut self, index: u64, piece: Piece<'_>, out: &mut Vec<Event>) {
+        match &*piece.kind {
             "text_delta" if !piece.text.is_empty() => out.push(Event::Text(piece.text)),
             "thinking_delta" if !piece.thinking.is_empty() => {
                 out.push(Event::Thinking(piece.thinking));

@@ -59,7 +59,7 @@ impl Reader {
         if name == Some(b"ping") {
             return Ok(Mark::More);
         }
-        let chunk: RawChunk = object(data)?;
+        let chunk: RawChunk<'_> = object(data)?;
         if chunk.is_error() || name == Some(b"error") {
             return Ok(Mark::Error);
         }
@@ -67,10 +67,10 @@ impl Reader {
         let usage = chunk.usage.and_then(|usage| usage.read());
         if !self.started && (!choices.is_empty() || usage.is_some()) {
             self.started = true;
-            self.id = chunk.id.unwrap_or_default();
+            self.id = text(chunk.id);
             out.push(Event::Start {
                 id: self.id.clone(),
-                model: chunk.model.unwrap_or_default(),
+                model: text(chunk.model),
             });
         }
         let mut reason = None;
@@ -215,27 +215,33 @@ fn signatures(carried: &str) -> Vec<Event> {
     events.collect()
 }
 
+/// The text that a value is, if it is one. Most chunks repeat theirs in vain, so it is read where it is needed.
+fn text(raw: Option<&RawValue>) -> String {
+    let text = raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    text.unwrap_or_default()
+}
+
 #[derive(Deserialize)]
-struct RawChunk {
-    #[serde(default, deserialize_with = "lenient")]
-    id: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    object: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    model: Option<String>,
+struct RawChunk<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    model: Option<&'a RawValue>,
     #[serde(default)]
     choices: Option<Vec<RawChoice>>,
     #[serde(default, deserialize_with = "lenient")]
     usage: Option<RawUsage>,
-    #[serde(default)]
-    error: Option<Box<RawValue>>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
 }
 
-impl RawChunk {
+impl RawChunk<'_> {
     fn is_error(&self) -> bool {
-        let error = self.error.as_ref().map_or("null", |error| error.get());
+        let error = self.error.map_or("null", RawValue::get);
         let filled = !["null", "false", "{}", "\"\""].contains(&error);
-        filled || self.object.as_deref() == Some("error")
+        filled || self.object.map(RawValue::get) == Some("\"error\"")
     }
 }
 

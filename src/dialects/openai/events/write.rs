@@ -189,9 +189,9 @@ fn arguments(index: u32, json: &str) -> WrittenCall<'_> {
 
 /// Writes data as an event of a stream.
 pub(in super::super) fn event<T: Serialize>(data: &T, out: &mut Vec<u8>) {
-    let json = serde_json::to_vec(data).unwrap_or_default();
     out.extend_from_slice(b"data: ");
-    out.extend_from_slice(&json);
+    // Strings and numbers always serialise, and memory takes whatever is written.
+    let _ = serde_json::to_writer(&mut *out, data);
     out.extend_from_slice(b"\n\n");
 }
 
