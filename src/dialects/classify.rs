@@ -70,8 +70,8 @@ impl<'a> Object<'a> {
         body.and_then(|body| body.error).unwrap_or_default()
     }
 
-    /// Whether Google's details name the key or the bill. A quota of a day is still a quota: it feeds the ceiling.
-    fn details_blame_key(&self) -> bool {
+    /// Whether Google's details give one of the `reasons`. A quota of a day is still a quota: it feeds the ceiling.
+    fn details_give(&self, reasons: &[&str]) -> bool {
         let details = self.details.map(RawValue::get).unwrap_or_default();
         let details = serde_json::from_str::<Vec<&RawValue>>(details).unwrap_or_default();
         let known = details
@@ -79,7 +79,7 @@ impl<'a> Object<'a> {
             .map(|detail| serde_json::from_str(detail.get()));
         known
             .flatten()
-            .any(|detail: Detail<'_>| detail.blames_key())
+            .any(|detail: Detail<'_>| detail.gives(reasons))
     }
 
     /// Whether Google says by the message of a 400 that it refuses the key or its account; only the beginning counts, since the rest may quote the client.
@@ -97,9 +97,9 @@ struct Detail<'a> {
 }
 
 impl Detail<'_> {
-    fn blames_key(&self) -> bool {
+    fn gives(&self, reasons: &[&str]) -> bool {
         let reason = Text::lower(self.reason.as_ref());
-        KEY_REASONS.contains(&reason.as_str())
+        reasons.contains(&reason.as_str())
     }
 }
 
@@ -122,11 +122,11 @@ impl Text<'_> {
     }
 }
 
-/// Codes and types that mean the bill or the key, not the moment. Source: OpenAI error codes, Anthropic spend limits.
+/// Codes and types that mean the bill, not the moment. Source: OpenAI error codes, Anthropic spend limits.
+const BILL_WORDS: &[&str] = &["insufficient_quota", "billing", "spend_limit"];
+
+/// Codes and types that mean the key, not the moment. Source: OpenAI error codes.
 const KEY_WORDS: &[&str] = &[
-    "insufficient_quota",
-    "billing",
-    "spend_limit",
     "invalid_api_key",
     "account_deactivated",
     "access_terminated",
@@ -144,24 +144,24 @@ const CAPACITY_WORDS: &[&str] = &[
     "error-code-429",
 ];
 
-/// Reasons in Google's details that mean the bill or the key. Source: `google/api/error_reason.proto`.
-const KEY_REASONS: &[&str] = &[
-    "api_key_invalid",
-    "api_key_expired",
-    "billing_disabled",
-    "consumer_suspended",
-];
+/// Reasons in Google's details that mean the key. Source: `google/api/error_reason.proto`.
+const KEY_REASONS: &[&str] = &["api_key_invalid", "api_key_expired", "consumer_suspended"];
+
+/// The reason in Google's details that means the bill. Source: the same.
+const BILL_REASONS: &[&str] = &["billing_disabled"];
 
 /// How Google's messages begin when a 400 is about the key or its account.
 const KEY_MESSAGES: &[&str] = &[
     "api key not valid",
     "api key expired",
     "user location is not supported",
-    "gemini api free tier is not available",
 ];
 
-/// How Anthropic's messages begin when a 400 is about the bill; only the beginning counts, since the rest may quote the client.
+/// How messages begin that are about the bill, Google's first; only the beginning counts, since the rest may quote the client.
 const BILL_MESSAGES: &[&str] = &[
+    "gemini api free tier is not available",
+    "your prepayment credits are depleted",
+    "this api method requires billing to be enabled",
     "your credit balance is too low",
     "you have reached your specified api usage limits",
 ];
@@ -199,21 +199,23 @@ pub fn refusal(status: StatusCode, body: &[u8]) -> Verdict {
             .any(|word| code.contains(word) || kind.contains(word))
     };
     let phrased = |phrases: &[&str]| phrases.iter().any(|phrase| message.contains(phrase));
+    let unpaid = says(BILL_WORDS)
+        || BILL_MESSAGES.iter().any(|it| message.starts_with(it))
+        || object.details_give(BILL_REASONS);
     match status.as_u16() {
+        402 => plain(Outcome::KeyRejected, Failure::UpstreamQuota),
+        400 | 403 | 429 if unpaid => plain(Outcome::KeyRejected, Failure::UpstreamQuota),
         400 | 403 if phrased(UNSUPPORTED_PHRASES) => plain(Outcome::Unsupported, Failure::Upstream),
         400 if says(AWS_KEY_WORDS) => plain(Outcome::KeyRejected, Failure::UpstreamAuth),
         400 if says(&["servicequotaexceeded"]) => plain(Outcome::RateLimited, Failure::RateLimited),
         429 if says(&["modelnotready"]) => plain(Outcome::Overloaded, Failure::Overloaded),
         424 => plain(Outcome::ServerError, Failure::Upstream),
         498 => plain(Outcome::KeyRejected, Failure::UpstreamAuth),
-        401..=403 => plain(Outcome::KeyRejected, Failure::UpstreamAuth),
-        400 | 429 if object.details_blame_key() => {
+        401 | 403 => plain(Outcome::KeyRejected, Failure::UpstreamAuth),
+        400 | 429 if object.details_give(KEY_REASONS) => {
             plain(Outcome::KeyRejected, Failure::UpstreamAuth)
         }
         400 if object.message_blames_key(&message) => {
-            plain(Outcome::KeyRejected, Failure::UpstreamAuth)
-        }
-        400 | 429 if BILL_MESSAGES.iter().any(|it| message.starts_with(it)) => {
             plain(Outcome::KeyRejected, Failure::UpstreamAuth)
         }
         429 if says(KEY_WORDS) => plain(Outcome::KeyRejected, Failure::UpstreamAuth),
@@ -252,7 +254,8 @@ pub fn error_in_success(body: &[u8]) -> Verdict {
         Text::lower(object.kind.as_ref()),
         Text::lower(object.message.as_ref())
     );
-    let status = if KEY_WORDS.iter().any(|word| words.contains(word))
+    let account = [BILL_WORDS, KEY_WORDS].concat();
+    let status = if account.iter().any(|word| words.contains(word))
         || words.contains("rate_limit")
         || words.contains("throttlingexception")
     {
@@ -537,7 +540,7 @@ mod tests {
             402,
             "billing_error",
             Outcome::KeyRejected,
-            Failure::UpstreamAuth,
+            Failure::UpstreamQuota,
         );
         told(
             401,
@@ -571,6 +574,81 @@ mod tests {
         );
         told(500, "api_error", Outcome::ServerError, Failure::Upstream);
         told(504, "timeout_error", Outcome::ServerError, Failure::Timeout);
+    }
+
+    /// Who does not pay is told apart from who has no key, in every vendor's words.
+    #[test]
+    fn bills_are_told_apart_from_keys() {
+        let google = |code: u16, status: &str, message: &str, reason: &str| {
+            format!(
+                r#"{{"error":{{"code":{code},"message":"{message}","status":"{status}","details":[{{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"{reason}"}}]}}}}"#
+            )
+        };
+        let openai = |code: &str| {
+            format!(r#"{{"error":{{"message":"m","type":"{code}","param":null,"code":"{code}"}}}}"#)
+        };
+        let anthropic =
+            |message| String::from_utf8(anthropics("invalid_request_error", message)).unwrap();
+        let credit = "Your credit balance is too low to access the Anthropic API.";
+        let (bill, key) = (Failure::UpstreamQuota, Failure::UpstreamAuth);
+        for (status, body, failure) in [
+            (429, openai("insufficient_quota"), bill),
+            (429, openai("billing_not_active"), bill),
+            (400, openai("billing_hard_limit_reached"), bill),
+            (403, openai("insufficient_quota"), bill),
+            (402, String::new(), bill),
+            (400, anthropic(credit), bill),
+            (403, anthropic(credit), bill),
+            (429, openai("enforced_spend_limit_reached"), bill),
+            (
+                403,
+                google(
+                    403,
+                    "PERMISSION_DENIED",
+                    "This API method requires billing to be enabled.",
+                    "X",
+                ),
+                bill,
+            ),
+            (
+                403,
+                google(403, "PERMISSION_DENIED", "m", "BILLING_DISABLED"),
+                bill,
+            ),
+            (
+                429,
+                google(
+                    429,
+                    "RESOURCE_EXHAUSTED",
+                    "Your prepayment credits are depleted.",
+                    "X",
+                ),
+                bill,
+            ),
+            (
+                400,
+                google(
+                    400,
+                    "FAILED_PRECONDITION",
+                    "Gemini API free tier is not available in your country.",
+                    "X",
+                ),
+                bill,
+            ),
+            (401, openai("invalid_api_key"), key),
+            (403, openai("access_terminated"), key),
+            (429, openai("account_deactivated"), key),
+            (
+                403,
+                google(403, "PERMISSION_DENIED", "m", "CONSUMER_SUSPENDED"),
+                key,
+            ),
+        ] {
+            let http = StatusCode::from_u16(status).unwrap();
+            let verdict = refusal(http, body.as_bytes());
+            assert_eq!(verdict.outcome, Outcome::KeyRejected, "{status} {body}");
+            assert_eq!(verdict.failure, failure, "{status} {body}");
+        }
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub enum Failure {
     Upstream,
     /// The provider refused the gateway's own credentials.
     UpstreamAuth,
+    /// The gateway's account at the provider is out of quota or credit.
+    UpstreamQuota,
     /// The provider did not answer in time.
     Timeout,
     /// The gateway is shutting down.
@@ -61,7 +63,7 @@ use Retry::{No, Unsaid, Yes};
 
 impl Failure {
     /// Every failure.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::TooLong,
         Self::TooLarge,
@@ -76,6 +78,7 @@ impl Failure {
         Self::Overloaded,
         Self::Upstream,
         Self::UpstreamAuth,
+        Self::UpstreamQuota,
         Self::Timeout,
         Self::Draining,
         Self::Internal,
@@ -96,6 +99,8 @@ impl Failure {
             Self::RateLimited => (429, Yes),
             Self::Overloaded | Self::Draining => (503, Yes),
             Self::Upstream | Self::UpstreamAuth => (502, No),
+            // As OpenAI has it: by the status clients turn elsewhere, and the header keeps them from asking again in vain.
+            Self::UpstreamQuota => (429, No),
             Self::Timeout => (504, No),
             Self::Internal => (500, No),
         };
@@ -121,9 +126,16 @@ impl Failure {
             Self::Overloaded => "overloaded",
             Self::Upstream => "upstream",
             Self::UpstreamAuth => "upstream_auth",
+            Self::UpstreamQuota => "upstream_quota",
             Self::Timeout => "timeout",
             Self::Draining => "draining",
             Self::Internal => "internal",
         }
+    }
+
+    /// Whether it is about the gateway's own account: the provider's words for it are not for clients.
+    #[must_use]
+    pub const fn is_of_account(self) -> bool {
+        matches!(self, Self::UpstreamAuth | Self::UpstreamQuota)
     }
 }

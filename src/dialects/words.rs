@@ -120,10 +120,16 @@ pub fn refusal(format: Format, head: &http::response::Parts, body: Bytes) -> Byt
     }
 }
 
-/// What a client is told of a refusal: the provider's words, unless they are about the gateway's own credentials.
+/// What clients are told of an unpaid bill: whose it is, and that they can do nothing about it.
+const NO_CREDIT: &str = "The gateway's account at the provider has no quota or credit left; its operator has to renew it.";
+
+/// What a client is told of a refusal: the provider's words, unless they are about the gateway's own account.
 #[must_use]
 pub fn said(verdict: Verdict, json: &[u8]) -> String {
-    let ours = verdict.outcome == Outcome::KeyRejected || verdict.failure == Failure::UpstreamAuth;
+    if verdict.failure == Failure::UpstreamQuota {
+        return NO_CREDIT.to_owned();
+    }
+    let ours = verdict.outcome == Outcome::KeyRejected || verdict.failure.is_of_account();
     let said = if ours { None } else { message_in(json) };
     said.unwrap_or_else(|| "the provider refused the request".to_owned())
 }

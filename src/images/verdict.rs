@@ -53,8 +53,10 @@ pub enum Kind {
     RateLimited,
     /// The request is not to the vendor's liking.
     Rejected,
-    /// The key is not, or the account is empty.
+    /// The key is not.
     KeyRejected,
+    /// The account is empty.
+    Unpaid,
     /// The vendor does not serve the model.
     Unsupported,
     /// The vendor has no capacity.
@@ -87,7 +89,7 @@ impl Kind {
         match self {
             Self::Moderated | Self::Rejected => Outcome::Rejected,
             Self::RateLimited => Outcome::RateLimited,
-            Self::KeyRejected => Outcome::KeyRejected,
+            Self::KeyRejected | Self::Unpaid => Outcome::KeyRejected,
             Self::Unsupported => Outcome::Unsupported,
             Self::Overloaded => Outcome::Overloaded,
             Self::Server | Self::Nonsense => Outcome::ServerError,
@@ -103,6 +105,7 @@ impl Kind {
             Self::Moderated | Self::Rejected => Failure::BadRequest,
             Self::RateLimited => Failure::RateLimited,
             Self::KeyRejected => Failure::UpstreamAuth,
+            Self::Unpaid => Failure::UpstreamQuota,
             Self::Overloaded => Failure::Overloaded,
             Self::Unsupported | Self::Server | Self::Nonsense | Self::Lost | Self::Canceled => {
                 Failure::Upstream
@@ -156,12 +159,12 @@ impl Failed {
             return Self::moderated();
         }
         let kind = if says(&words, UNPAID) && heard.status.is_client_error() {
-            Kind::KeyRejected
+            Kind::Unpaid
         } else {
             kind(heard.status, body)
         };
         let wait = retry_after::from_headers(heard.headers, heard.unix);
-        let message = if kind == Kind::KeyRejected || message.is_empty() {
+        let message = if matches!(kind, Kind::KeyRejected | Kind::Unpaid) || message.is_empty() {
             format!(
                 "The provider answered with status {}.",
                 heard.status.as_u16()
@@ -189,7 +192,9 @@ impl Failed {
 }
 
 fn kind(status: StatusCode, body: &[u8]) -> Kind {
-    match classify::refusal(status, body).outcome {
+    let verdict = classify::refusal(status, body);
+    match verdict.outcome {
+        Outcome::KeyRejected if verdict.failure == Failure::UpstreamQuota => Kind::Unpaid,
         Outcome::RateLimited => Kind::RateLimited,
         Outcome::KeyRejected => Kind::KeyRejected,
         Outcome::Unsupported => Kind::Unsupported,

@@ -19,7 +19,7 @@ use super::respond::{Failed, TakenOn, Whole, explanation};
 use super::serving::Serving;
 use crate::clock;
 use crate::dialects::classify::Remedy;
-use crate::dialects::failure::Failure;
+use crate::dialects::failure::{Failure, Retry};
 use crate::dialects::format::Format;
 use crate::images::answer;
 use crate::routing::Choice;
@@ -209,7 +209,7 @@ impl Course<'_> {
             let outcome = failed.outcome.unwrap_or(Outcome::ServerError);
             life.failed(outcome, now);
             let next = self.next(life, place.0, &failed, now);
-            self.last = Some(failed);
+            self.note(failed);
             match next {
                 Next::Stop => return self.last.take().map(Answer::Failed),
                 Next::Again { wait } => {
@@ -231,6 +231,15 @@ impl Course<'_> {
                 .handles
                 .failover(outcome);
             return None;
+        }
+    }
+
+    /// Keeps what the client is told if nobody answers: while a later try may succeed, no account of ours is blamed.
+    fn note(&mut self, failed: Box<Failed>) {
+        let may_pass = |it: &Failed| it.failure.status().1 == Retry::Yes;
+        let blames = failed.failure.is_of_account();
+        if !(blames && self.last.as_deref().is_some_and(may_pass)) {
+            self.last = Some(failed);
         }
     }
 
@@ -275,7 +284,9 @@ impl Course<'_> {
     }
 
     fn give_up(&mut self) -> Box<Failed> {
-        if let Some(last) = self.last.take() {
+        let waits = self.walk.retry_after().is_some();
+        let last = self.last.take();
+        if let Some(last) = last.filter(|it| !(waits && it.failure.is_of_account())) {
             return last;
         }
         Box::new(match self.walk.retry_after() {

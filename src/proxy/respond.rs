@@ -136,8 +136,7 @@ impl Failed {
 
     /// Whether the provider's words may go to the client: they are in its dialect and not about our credentials.
     fn may_quote(&self, surface: Surface) -> bool {
-        let quotable = !matches!(self.failure, Failure::UpstreamAuth)
-            && self.outcome != Some(Outcome::KeyRejected);
+        let quotable = !self.failure.is_of_account() && self.outcome != Some(Outcome::KeyRejected);
         quotable
             && self
                 .original
@@ -155,6 +154,7 @@ impl Failed {
             | Failure::Overloaded
             | Failure::Upstream
             | Failure::UpstreamAuth
+            | Failure::UpstreamQuota
             | Failure::Timeout => Ending::UpstreamError,
             _ => Ending::ClientError,
         }
@@ -246,7 +246,11 @@ pub(super) fn failed(mut life: Life, failed: Failed) -> Response<Body> {
         Retry::Yes => drop(headers.insert(SHOULD_RETRY, HeaderValue::from_static("true"))),
         Retry::No => drop(headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"))),
     }
-    if let Some(after) = failed.retry_after {
+    // Who must not come back is not told when.
+    if let Some(after) = failed
+        .retry_after
+        .filter(|_| !failed.failure.is_of_account())
+    {
         let millis = after.as_micros().div_ceil(1_000);
         headers.insert(RETRY_AFTER_MS, HeaderValue::from(millis));
         headers.insert(RETRY_AFTER, HeaderValue::from(millis.div_ceil(1_000)));

@@ -116,8 +116,7 @@ fn refused(client: &str, title: &str, body: &str) -> String {
     };
     let surface = format(client).surface().unwrap();
     let own = provider.surface() == Some(surface) && surface.is_error(&bytes);
-    let theirs =
-        verdict.failure != Failure::UpstreamAuth && verdict.outcome != Outcome::KeyRejected;
+    let theirs = !verdict.failure.is_of_account() && verdict.outcome != Outcome::KeyRejected;
     let (status, retry) = verdict.failure.status();
     let outcome = verdict.outcome;
     if own && theirs {

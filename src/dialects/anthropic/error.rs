@@ -26,6 +26,7 @@ const fn kind(failure: Failure) -> &'static str {
         Failure::NoModel | Failure::NoPath => "not_found_error",
         Failure::RateLimited => "rate_limit_error",
         Failure::Overloaded | Failure::Draining => "overloaded_error",
+        Failure::UpstreamQuota => "billing_error",
         Failure::Timeout => "timeout_error",
         Failure::Upstream | Failure::UpstreamAuth | Failure::Internal => "api_error",
     }

@@ -20,7 +20,7 @@ const fn status(failure: Failure) -> &'static str {
         Failure::Unauthorized => "UNAUTHENTICATED",
         Failure::NoModel | Failure::NoPath => "NOT_FOUND",
         Failure::Method | Failure::Unsupported => "UNIMPLEMENTED",
-        Failure::RateLimited => "RESOURCE_EXHAUSTED",
+        Failure::RateLimited | Failure::UpstreamQuota => "RESOURCE_EXHAUSTED",
         Failure::Overloaded | Failure::Draining => "UNAVAILABLE",
         Failure::Timeout | Failure::SlowClient => "DEADLINE_EXCEEDED",
         Failure::Upstream | Failure::UpstreamAuth | Failure::Internal => "INTERNAL",

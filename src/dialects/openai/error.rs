@@ -16,6 +16,9 @@ const INVALID: &str = "invalid_request_error";
 /// OpenAI's `type` for a credential that is refused.
 const AUTHENTICATION: &str = "authentication_error";
 
+/// OpenAI's `type` and `code` for an account that is out of quota or credit.
+const QUOTA: &str = "insufficient_quota";
+
 /// OpenAI's `type` for what is not the client's fault.
 const SERVER: &str = "server_error";
 
@@ -36,6 +39,7 @@ const fn words(failure: Failure) -> (&'static str, Option<&'static str>) {
         Failure::Overloaded => (SERVER, Some("overloaded")),
         Failure::Upstream => (SERVER, Some("upstream_error")),
         Failure::UpstreamAuth => (SERVER, Some("upstream_auth")),
+        Failure::UpstreamQuota => (QUOTA, Some(QUOTA)),
         Failure::Timeout => (SERVER, Some("upstream_timeout")),
         Failure::Draining => (SERVER, Some("draining")),
         Failure::Internal => (SERVER, Some("internal")),

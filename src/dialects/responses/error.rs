@@ -22,6 +22,8 @@ pub(super) const fn code(failure: Failure) -> &'static str {
         Failure::RateLimited => "rate_limit_exceeded",
         // No type of the SDKs has it, but OpenAI sends it, and Codex shortens the conversation on it.
         Failure::TooLong => "context_length_exceeded",
+        // Codex ends its turn on it, as it should.
+        Failure::UpstreamQuota => "insufficient_quota",
         Failure::BadRequest
         | Failure::TooLarge
         | Failure::Encoding
