@@ -77,13 +77,14 @@ fn requests_that_go_nowhere() {
 fn failures_of_the_only_route() {
     const NO: Option<&str> = Some("false");
     const YES: Option<&str> = Some("true");
-    let table: [(&str, Expected); 13] = [
+    let table: [(&str, Expected); 14] = [
         ("500", (500, None, NO)),
         ("502", (502, Some("upstream_error"), NO)),
         ("503", (503, None, YES)),
         ("504", (504, None, NO)),
         ("429", (429, Some("rate_limit_exceeded"), YES)),
         ("429-busy", (429, None, YES)),
+        ("429-quota", (429, Some("insufficient_quota"), NO)),
         ("401", (502, Some("upstream_auth"), NO)),
         ("403", (502, Some("upstream_auth"), NO)),
         ("html", (502, Some("upstream_error"), NO)),

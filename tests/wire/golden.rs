@@ -9,7 +9,6 @@ use std::path::Path;
 
 use scoring::outcome::Outcome;
 use serde_json::Value;
-use trimtab::dialects::failure::Failure;
 use trimtab::dialects::{classify, convert, words};
 
 use crate::case::{CLIENTS, Case, TALKERS, format, frame, meant, target};
