@@ -305,15 +305,11 @@ mod tests {
                 r#"{"title":"Unauthenticated","detail":"no token"}"#,
                 Kind::KeyRejected,
             ),
-            (
-                402,
-                r#"{"detail":"Insufficient credits"}"#,
-                Kind::KeyRejected,
-            ),
+            (402, r#"{"detail":"Insufficient credits"}"#, Kind::Unpaid),
             (
                 403,
                 r#"{"detail":"User is locked. Reason: Exhausted balance."}"#,
-                Kind::KeyRejected,
+                Kind::Unpaid,
             ),
             (
                 429,

@@ -126,7 +126,8 @@ mod tests {
                     "rate_limit_exceeded",
                     "invalid_prompt",
                     "server_error",
-                    "context_length_exceeded"
+                    "context_length_exceeded",
+                    "insufficient_quota",
                 ]
                 .contains(&code(failure))
             );
