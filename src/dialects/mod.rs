@@ -14,6 +14,7 @@ mod coded;
 pub mod cohere;
 pub mod convert;
 pub mod counting;
+mod counts;
 pub mod failure;
 mod family;
 pub mod fixed;

@@ -6,6 +6,14 @@
 /// More tokens than any model takes or gives in one request.
 pub const ABSURD_TOKENS: f64 = 1e9;
 
+/// A number of tokens, if an honest provider may have sent it; fractions are cut off.
+#[must_use]
+pub fn honest(count: f64) -> Option<u64> {
+    (0.0..=ABSURD_TOKENS)
+        .contains(&count)
+        .then_some(count as u64)
+}
+
 /// Token counts as the provider reports them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {

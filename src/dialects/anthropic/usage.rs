@@ -7,7 +7,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use super::super::seen::{self, ABSURD_TOKENS};
+use super::super::seen;
 use crate::chat::Usage;
 
 /// Output tokens that may have been made by the time a message begins.
@@ -20,8 +20,7 @@ struct Count(Option<u64>);
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let count = <&RawValue>::deserialize(deserializer)?.get().parse::<f64>();
-        let honest = count.ok().filter(|it| (0.0..=ABSURD_TOKENS).contains(it));
-        Ok(Self(honest.map(|count| count as u64)))
+        Ok(Self(count.ok().and_then(seen::honest)))
     }
 }
 

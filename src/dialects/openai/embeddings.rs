@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::coded;
 use super::super::meeting::{Frame, Malformed, Target};
-use super::super::seen::ABSURD_TOKENS;
+use super::super::seen;
 use super::message::object;
 use crate::chat::{EmbedAnswer, EmbedEncoding, EmbedInput, EmbedRequest, EmbedTask, Loss, Losses};
 
@@ -84,9 +84,7 @@ pub fn read_answer(body: &[u8]) -> Result<EmbedAnswer, Malformed> {
     Ok(EmbedAnswer {
         vectors,
         model: raw.model.unwrap_or_default().into_owned(),
-        input_tokens: tokens
-            .filter(|count| (0.0..=ABSURD_TOKENS).contains(count))
-            .map(|count| count as u64),
+        input_tokens: tokens.and_then(seen::honest),
     })
 }
 

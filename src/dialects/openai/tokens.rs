@@ -5,13 +5,13 @@
 //! the completion (xAI), only prompt, completion and reasoning together make `total_tokens`.
 //!
 //! # Invariants
-//! - Totals that no honest provider sends (negative, above [`ABSURD_TOKENS`], no numbers) make all usage absent.
+//! - Totals that no honest provider sends (negative, above [`ABSURD_TOKENS`](super::super::seen::ABSURD_TOKENS), no numbers) make all usage absent.
 //! - A part is never larger than its total.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::seen::ABSURD_TOKENS;
+use super::super::counts::{self, InputDetails, OutputDetails, count, part};
 use crate::chat::Usage;
 
 /// Usage as providers write it, whatever that may be.
@@ -36,15 +36,10 @@ impl RawUsage {
     pub(super) fn read(&self) -> Option<Usage> {
         let prompt = count(&self.prompt_tokens)?;
         let completion = count(&self.completion_tokens)?;
-        let part = |details: &Value, name: &str| details.get(name).and_then(count);
         let cached = part(&self.prompt_tokens_details, "cached_tokens")
             .or_else(|| count(&self.prompt_cache_hit_tokens));
-        let written = part(&self.prompt_tokens_details, "cache_write_tokens");
         let reasoning = part(&self.completion_tokens_details, "reasoning_tokens");
         let reasoning = reasoning.unwrap_or_default();
-
-        let cache_read = cached.unwrap_or_default().min(prompt);
-        let cache_write = written.unwrap_or_default().min(prompt - cache_read);
         let apart = count(&self.total_tokens) == Some(prompt + completion + reasoning);
         let (output, reasoning) = if reasoning > completion || apart {
             (completion, reasoning)
@@ -52,22 +47,11 @@ impl RawUsage {
             (completion - reasoning, reasoning)
         };
         Some(Usage {
-            input: prompt - cache_read - cache_write,
-            cache_read,
-            cache_write,
-            cache_write_1h: 0,
             output,
             reasoning,
+            ..counts::input(prompt, cached, &self.prompt_tokens_details)
         })
     }
-}
-
-/// A number of tokens, if it is an honest one.
-fn count(value: &Value) -> Option<u64> {
-    let number = value.as_f64()?;
-    (0.0..=ABSURD_TOKENS)
-        .contains(&number)
-        .then_some(number as u64)
 }
 
 /// Usage as OpenAI writes it.
@@ -80,17 +64,6 @@ pub(super) struct WrittenUsage {
     completion_tokens_details: OutputDetails,
 }
 
-#[derive(Debug, Serialize)]
-struct InputDetails {
-    cached_tokens: u64,
-    cache_write_tokens: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct OutputDetails {
-    reasoning_tokens: u64,
-}
-
 impl From<&Usage> for WrittenUsage {
     fn from(usage: &Usage) -> Self {
         let (input, output) = (usage.total_input(), usage.total_output());
@@ -98,13 +71,8 @@ impl From<&Usage> for WrittenUsage {
             prompt_tokens: input,
             completion_tokens: output,
             total_tokens: input.saturating_add(output),
-            prompt_tokens_details: InputDetails {
-                cached_tokens: usage.cache_read,
-                cache_write_tokens: usage.cache_write.saturating_add(usage.cache_write_1h),
-            },
-            completion_tokens_details: OutputDetails {
-                reasoning_tokens: usage.reasoning,
-            },
+            prompt_tokens_details: usage.into(),
+            completion_tokens_details: usage.into(),
         }
     }
 }

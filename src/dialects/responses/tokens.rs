@@ -3,13 +3,14 @@
 //! Its totals include: `input_tokens` what was read from and written to the cache, `output_tokens` the reasoning.
 //!
 //! # Invariants
-//! - Totals that no honest provider sends (negative, above [`ABSURD_TOKENS`], no numbers) make all usage absent.
+//! - Totals that no honest provider sends (negative, above [`ABSURD_TOKENS`](super::super::seen::ABSURD_TOKENS), no numbers) make all usage absent.
 //! - A part is never larger than its total.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::seen::{self, ABSURD_TOKENS};
+use super::super::counts::{self, InputDetails, OutputDetails, count, part};
+use super::super::seen;
 use crate::chat::Usage;
 
 /// Usage as providers write it, whatever that may be.
@@ -30,18 +31,14 @@ impl RawUsage {
     pub(super) fn read(&self) -> Option<Usage> {
         let input = count(&self.input_tokens)?;
         let output = count(&self.output_tokens)?;
-        let part = |details: &Value, name: &str| details.get(name).and_then(count).unwrap_or(0);
-        let cache_read = part(&self.input_tokens_details, "cached_tokens").min(input);
-        let cache_write =
-            part(&self.input_tokens_details, "cache_write_tokens").min(input - cache_read);
-        let reasoning = part(&self.output_tokens_details, "reasoning_tokens").min(output);
+        let cached = part(&self.input_tokens_details, "cached_tokens");
+        let reasoning = part(&self.output_tokens_details, "reasoning_tokens")
+            .unwrap_or_default()
+            .min(output);
         Some(Usage {
-            input: input - cache_read - cache_write,
-            cache_read,
-            cache_write,
-            cache_write_1h: 0,
             output: output - reasoning,
             reasoning,
+            ..counts::input(input, cached, &self.input_tokens_details)
         })
     }
 
@@ -59,14 +56,6 @@ impl RawUsage {
     }
 }
 
-/// A number of tokens, if it is an honest one.
-fn count(value: &Value) -> Option<u64> {
-    let number = value.as_f64()?;
-    (0.0..=ABSURD_TOKENS)
-        .contains(&number)
-        .then_some(number as u64)
-}
-
 /// Usage as OpenAI writes it.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct WrittenUsage {
@@ -77,30 +66,14 @@ pub(super) struct WrittenUsage {
     total_tokens: u64,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
-struct InputDetails {
-    cached_tokens: u64,
-    cache_write_tokens: u64,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-struct OutputDetails {
-    reasoning_tokens: u64,
-}
-
 impl From<&Usage> for WrittenUsage {
     fn from(usage: &Usage) -> Self {
         let (input, output) = (usage.total_input(), usage.total_output());
         Self {
             input_tokens: input,
-            input_tokens_details: InputDetails {
-                cached_tokens: usage.cache_read,
-                cache_write_tokens: usage.cache_write.saturating_add(usage.cache_write_1h),
-            },
+            input_tokens_details: usage.into(),
             output_tokens: output,
-            output_tokens_details: OutputDetails {
-                reasoning_tokens: usage.reasoning,
-            },
+            output_tokens_details: usage.into(),
             total_tokens: input.saturating_add(output),
         }
     }
