@@ -9,6 +9,7 @@
 //! - Everything but [`load()`] and [`Watch`] is a function of its arguments.
 
 mod expand;
+mod expression;
 mod load;
 mod nearest;
 mod raw;
@@ -25,11 +26,13 @@ mod source;
 mod units;
 mod vendors;
 mod watch;
+mod workflow;
 mod written;
 
 #[cfg(test)]
 mod tests;
 
+pub use expression::Expression;
 pub use load::{load, parse};
 pub use reference::reference;
 pub use report::{Paint, Place, Problem, Report};
@@ -38,9 +41,10 @@ pub use routes::{
     BaseUrl, Dialect, Endpoint, HttpVersion, ImageRules, Key, LimitDialect, Model, Provider,
     RouteSpec, Scheme, Serves, StreamRecovery,
 };
-pub use rules::{CREDENTIALS, Condition, Expression, Limits, Rule, Workflow};
+pub use rules::{CREDENTIALS, Condition, Rule};
 pub use schema::schema;
 pub use secret::Secret;
 pub use settings::{Admin, Config, Log, LogFormat, LogLevel, Server, Timeouts, Trace};
 pub use vendors::{Vendor, vendor};
 pub use watch::Watch;
+pub use workflow::{Limits, Workflow};

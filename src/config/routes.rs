@@ -16,9 +16,10 @@ use http::{HeaderName, HeaderValue};
 use scoring::ceiling::ToldLimits;
 use scoring::retry::RetryPolicy;
 
-use super::rules::{Rule, Workflow};
+use super::rules::Rule;
 use super::secret::Secret;
 use super::settings::Timeouts;
+use super::workflow::Workflow;
 
 /// Whom we call: one origin, the dialect it speaks and the keys we hold there.
 #[derive(Clone, Debug)]

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
+use super::super::expression::Expression;
 use super::super::raw::RawRule;
 use super::super::report::Problem;
-use super::super::rules::{CREDENTIALS, Condition, Expression, Rule};
+use super::super::rules::{CREDENTIALS, Condition, Rule};
 use super::super::shape::join;
 use super::super::written::{At, Named};
 use super::Resolver;
