@@ -16,7 +16,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::job::{Content, Finished, Image, Progress};
-use super::request::{Format, ImageRequest, Task};
+use super::output::Format;
+use super::request::{ImageRequest, Task};
 use super::size::Size;
 
 /// Bytes of base64 made at a time: 64 KiB, the usual size of a write.

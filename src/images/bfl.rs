@@ -14,8 +14,9 @@ use serde_json::{Map, Value};
 
 use super::call::{Auth, Call, Unfit};
 use super::job::{Finished, Ground, Heard, Hints, Image, Progress, Word};
+use super::output::Format;
 use super::reach::{Base, Place, is_segment};
-use super::request::{Format, ImageRequest};
+use super::request::ImageRequest;
 use super::size::{FLUX, Grid, Size};
 use super::vendor::{add_extra, base64, losses, put};
 use super::verdict::{Failed, Kind};

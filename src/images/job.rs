@@ -17,8 +17,9 @@ use scoring::time::Span;
 use serde_json::Value;
 
 use super::call::{Auth, Call};
+use super::output::{Delivery, Format};
 use super::reach::Base;
-use super::request::{Delivery, Format, ImageRequest};
+use super::request::ImageRequest;
 use super::vendor::Vendor;
 use super::verdict::{Failed, Kind};
 use crate::dialects::retry_after;

@@ -19,6 +19,7 @@ mod fireworks;
 mod form;
 mod job;
 mod openai;
+mod output;
 mod reach;
 mod replicate;
 mod request;
@@ -33,10 +34,9 @@ mod tests;
 pub use call::{Auth, Call, Start, Unfit};
 pub use form::{Field, split};
 pub use job::{Content, Finished, Heard, Hints, Image, Job, PICTURE_BYTES, Progress, Step};
+pub use output::{Background, Delivery, Format};
 pub use reach::{Base, Url};
-pub use request::{
-    Background, Delivery, Format, ImageRequest, Malformed, Picture, Streaming, Task, USUAL_WORK,
-};
+pub use request::{ImageRequest, Malformed, Picture, Streaming, Task, USUAL_WORK};
 pub use size::{Pixels, Ratio, Size};
 pub use vendor::Vendor;
 pub use verdict::{Failed, Kind};

@@ -14,8 +14,9 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Auth, Call, Unfit};
 use super::job::{Finished, Ground, Heard, Hints, Image, Progress, Word};
+use super::output::Format;
 use super::reach::{Base, Place, Url, is_path, is_segment};
-use super::request::{Format, ImageRequest};
+use super::request::ImageRequest;
 use super::size::{FLUX, Grid, Size};
 use super::vendor::{add_extra, data_url, losses, put};
 use super::verdict::Failed;

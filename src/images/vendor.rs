@@ -12,8 +12,9 @@ use serde_json::{Map, Value};
 
 use super::call::{Start, Unfit};
 use super::job::{Ground, Heard, Job, Word};
+use super::output::{Background, Delivery};
 use super::reach::{Base, Place};
-use super::request::{Background, Delivery, ImageRequest, Picture, Streaming, Task};
+use super::request::{ImageRequest, Picture, Streaming, Task};
 use super::size::Size;
 use super::{bfl, fal, fireworks, openai, replicate, stability};
 use crate::chat::{Loss, Losses};
