@@ -5,6 +5,7 @@
 //! # Invariants
 //! - A failure has one status, whatever the request was and whoever asked.
 
+use bytes::Bytes;
 use http::StatusCode;
 
 /// What went wrong, in the gateway's terms.
@@ -138,4 +139,10 @@ impl Failure {
     pub const fn is_of_account(self) -> bool {
         matches!(self, Self::UpstreamAuth | Self::UpstreamQuota)
     }
+}
+
+/// An error object as an event of a stream that has no name.
+#[must_use]
+pub fn event(object: &[u8]) -> Bytes {
+    Bytes::from([b"data: ", object, b"\n\n"].concat())
 }

@@ -16,6 +16,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde_json::Value;
+
 use super::failure::Failure;
 use super::shape::Excess;
 use crate::chat::Event;
@@ -41,6 +43,16 @@ impl From<serde_json::Error> for Malformed {
 impl From<Excess> for Malformed {
     fn from(excess: Excess) -> Self {
         Self(excess.to_string().into())
+    }
+}
+
+/// Whether a field of a request asks for anything: nothing, false and the empty do not.
+pub(super) fn asks(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Object(map) => !map.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        _ => true,
     }
 }
 

@@ -25,7 +25,7 @@ use super::relay::Relay;
 use super::rescue::Spare;
 use crate::clock;
 use crate::dialects::classify::Remedy;
-use crate::dialects::failure::{Failure, Retry};
+use crate::dialects::failure::{self, Failure, Retry};
 use crate::dialects::format::Surface;
 use crate::images::answer;
 use crate::observe::explain;
@@ -125,9 +125,7 @@ impl Failed {
     /// The event that ends a stream for it.
     pub(super) fn event(&self, life: &Life) -> Bytes {
         match &self.original {
-            Some(original) if self.may_quote(life.surface) => {
-                Bytes::from([b"data: ", &*original.bytes, b"\n\n"].concat())
-            }
+            Some(original) if self.may_quote(life.surface) => failure::event(&original.bytes),
             _ => life
                 .format
                 .error_event(self.failure, &self.message, life.id.text()),

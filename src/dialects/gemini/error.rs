@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::super::failure::Failure;
+use super::super::failure::{self, Failure};
 
 /// The canonical name of a failure. Source: `google.rpc.Code`.
 const fn status(failure: Failure) -> &'static str {
@@ -50,12 +50,7 @@ pub fn body(failure: Failure, message: &str) -> Bytes {
 /// The error object as the last event of a broken stream; the transfer is broken off after it.
 #[must_use]
 pub fn event(failure: Failure, message: &str) -> Bytes {
-    let object = body(failure, message);
-    let mut out = Vec::with_capacity(object.len() + 8);
-    out.extend_from_slice(b"data: ");
-    out.extend_from_slice(&object);
-    out.extend_from_slice(b"\n\n");
-    Bytes::from(out)
+    failure::event(&body(failure, message))
 }
 
 /// Whether a provider's body is an error object in this dialect, so that it may be passed on as it is.

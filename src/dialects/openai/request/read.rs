@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::super::super::meeting::Malformed;
+use super::super::super::meeting::{Malformed, asks};
 use super::super::message::{lenient, object};
 use super::turns::{self, RawMessage};
 use crate::chat::{Effort, OutputFormat, Reasoning, Request, Sampling, Tool, ToolChoice};
@@ -133,12 +133,6 @@ struct RawRequest {
 impl RawRequest {
     /// The fields that ask for something and have no meaning in `chat`.
     fn uncarried(&self) -> Vec<&'static str> {
-        let asks = |value: &Value| match value {
-            Value::Null | Value::Bool(false) => false,
-            Value::Object(map) => !map.is_empty(),
-            Value::Array(list) => !list.is_empty(),
-            _ => true,
-        };
         let only_text = |value: &Value| {
             let list = value.as_array();
             list.is_some_and(|list| list.iter().all(|item| item == "text"))

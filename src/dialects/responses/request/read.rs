@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::super::meeting::Malformed;
+use super::super::super::meeting::{Malformed, asks};
 use super::super::names::Names;
 use super::items::{RawInput, Turns};
 use super::tools::{self, RawChoice, RawTool, note};
@@ -145,12 +145,6 @@ struct RawRequest {
 impl RawRequest {
     /// The fields that ask for something and have no meaning in `chat`.
     fn uncarried(&self) -> Vec<&'static str> {
-        let asks = |value: &Value| match value {
-            Value::Null | Value::Bool(false) => false,
-            Value::Object(map) => !map.is_empty(),
-            Value::Array(list) => !list.is_empty(),
-            _ => true,
-        };
         let truncates = asks(&self.truncation) && self.truncation != "disabled";
         let fields = [
             ("background", asks(&self.background)),
