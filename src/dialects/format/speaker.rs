@@ -1,327 +1,11 @@
-//! What is asked, in which words, and in which words does a provider of some dialect answer it?
-//!
-//! An [`Endpoint`] is what a client's path names; a [`Format`] is how one kind of request and answer is written.
-//! Where a provider has the endpoint's own format, bytes pass unchanged; else the two formats meet in `chat`.
-//!
-//! # Invariants
-//! - A provider's format for an endpoint depends on its dialect, on what it is known to serve and on the model, never on the request.
+//! In which format does a provider serve an endpoint, and below which path?
 
-use scoring::latency::Class;
-
-use super::percent;
-
+use super::{Endpoint, Format};
 use crate::config::{Dialect, ImageRules, Serves};
+use crate::dialects::percent;
 
 /// What Amazon's names of Anthropic's models have in them; before it there may be the region of a profile.
 const BEDROCK_CLAUDE: &str = "anthropic.claude";
-
-/// Whose error objects a client understands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Surface {
-    /// OpenAI's SDKs.
-    OpenAi,
-    /// Anthropic's SDKs.
-    Anthropic,
-    /// Google's SDKs.
-    Gemini,
-}
-
-/// How one kind of request and its answer are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// OpenAI's chat completions.
-    Chat,
-    /// OpenAI's legacy completions.
-    Completions,
-    /// OpenAI's responses.
-    Responses,
-    /// OpenAI's count of a response's input.
-    InputTokens,
-    /// OpenAI's embeddings.
-    Embeddings,
-    /// OpenAI's moderations.
-    Moderations,
-    /// Reranking, as Jina and Cohere write it.
-    Rerank,
-    /// OpenAI's images from words.
-    ImageGenerations,
-    /// OpenAI's images from images.
-    ImageEdits,
-    /// OpenAI's variations of an image.
-    ImageVariations,
-    /// OpenAI's speech.
-    Speech,
-    /// OpenAI's transcriptions.
-    Transcriptions,
-    /// OpenAI's translations of speech.
-    Translations,
-    /// Anthropic's messages.
-    Messages,
-    /// Anthropic's count of tokens.
-    CountTokens,
-    /// Gemini's content, whole or streamed.
-    Generate,
-    /// Gemini's count of tokens.
-    GeminiCount,
-    /// One embedding of Gemini's.
-    GeminiEmbed,
-    /// Several embeddings of Gemini's.
-    GeminiEmbeds,
-    /// Bedrock's Converse.
-    Converse,
-    /// Bedrock's count of what Converse would be asked.
-    ConverseCount,
-    /// Cohere's chat.
-    CohereChat,
-    /// Cohere's embeddings.
-    CohereEmbed,
-    /// Cohere's reranking.
-    CohereRerank,
-    /// A vendor's own way to make images, of which [`images`](crate::images) knows.
-    Images,
-}
-
-impl Format {
-    /// Whether a client asks in it for a count of tokens.
-    #[must_use]
-    pub const fn is_count(self) -> bool {
-        matches!(
-            self,
-            Self::InputTokens | Self::CountTokens | Self::GeminiCount
-        )
-    }
-
-    /// Whose error objects come with it; none where no client speaks it.
-    #[must_use]
-    pub const fn surface(self) -> Option<Surface> {
-        Some(match self {
-            Self::Messages | Self::CountTokens => Surface::Anthropic,
-            Self::Generate | Self::GeminiCount | Self::GeminiEmbed | Self::GeminiEmbeds => {
-                Surface::Gemini
-            }
-            Self::Converse
-            | Self::ConverseCount
-            | Self::CohereChat
-            | Self::CohereEmbed
-            | Self::CohereRerank => return None,
-            _ => Surface::OpenAi,
-        })
-    }
-}
-
-/// What a client's path names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Endpoint {
-    /// `/v1/chat/completions`.
-    Chat,
-    /// `/v1/completions`.
-    Completions,
-    /// `/v1/responses`.
-    Responses,
-    /// `/v1/responses/input_tokens`.
-    InputTokens,
-    /// `/v1/embeddings`.
-    Embeddings,
-    /// `/v1/moderations`.
-    Moderations,
-    /// `/v1/rerank`.
-    Rerank,
-    /// `/v1/images/generations`.
-    ImageGenerations,
-    /// `/v1/images/edits`.
-    ImageEdits,
-    /// `/v1/images/variations`.
-    ImageVariations,
-    /// `/v1/audio/speech`.
-    Speech,
-    /// `/v1/audio/transcriptions`.
-    Transcriptions,
-    /// `/v1/audio/translations`.
-    Translations,
-    /// `/v1/messages`.
-    Messages,
-    /// `/v1/messages/count_tokens`.
-    CountTokens,
-    /// `…/models/{model}:generateContent`.
-    Generate,
-    /// `…/models/{model}:streamGenerateContent`.
-    StreamGenerate,
-    /// `…/models/{model}:countTokens`.
-    GeminiCount,
-    /// `…/models/{model}:embedContent`.
-    GeminiEmbed,
-    /// `…/models/{model}:batchEmbedContents`.
-    GeminiEmbeds,
-}
-
-impl Endpoint {
-    /// Every endpoint, in the order of its number.
-    pub const ALL: [Self; 20] = [
-        Self::Chat,
-        Self::Completions,
-        Self::Responses,
-        Self::InputTokens,
-        Self::Embeddings,
-        Self::Moderations,
-        Self::Rerank,
-        Self::ImageGenerations,
-        Self::ImageEdits,
-        Self::ImageVariations,
-        Self::Speech,
-        Self::Transcriptions,
-        Self::Translations,
-        Self::Messages,
-        Self::CountTokens,
-        Self::Generate,
-        Self::StreamGenerate,
-        Self::GeminiCount,
-        Self::GeminiEmbed,
-        Self::GeminiEmbeds,
-    ];
-
-    /// Its number, below `ALL.len()`.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-
-    /// Its name, in rules.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Chat => "chat",
-            Self::Completions => "completions",
-            Self::Responses => "responses",
-            Self::InputTokens => "input_tokens",
-            Self::Embeddings => "embeddings",
-            Self::Moderations => "moderations",
-            Self::Rerank => "rerank",
-            Self::ImageGenerations => "image_generations",
-            Self::ImageEdits => "image_edits",
-            Self::ImageVariations => "image_variations",
-            Self::Speech => "speech",
-            Self::Transcriptions => "transcriptions",
-            Self::Translations => "translations",
-            Self::Messages => "messages",
-            Self::CountTokens | Self::GeminiCount => "count_tokens",
-            Self::Generate | Self::StreamGenerate => "generate_content",
-            Self::GeminiEmbed | Self::GeminiEmbeds => "embed_content",
-        }
-    }
-
-    /// Whether its path names the model, and its body does not.
-    #[must_use]
-    pub const fn names_model_in_path(self) -> bool {
-        matches!(self.surface(), Surface::Gemini)
-    }
-
-    /// In whose words it is asked.
-    #[must_use]
-    pub const fn surface(self) -> Surface {
-        match self {
-            Self::Messages | Self::CountTokens => Surface::Anthropic,
-            Self::Generate
-            | Self::StreamGenerate
-            | Self::GeminiCount
-            | Self::GeminiEmbed
-            | Self::GeminiEmbeds => Surface::Gemini,
-            _ => Surface::OpenAi,
-        }
-    }
-
-    /// How it is written.
-    #[must_use]
-    pub const fn format(self) -> Format {
-        match self {
-            Self::Chat => Format::Chat,
-            Self::Completions => Format::Completions,
-            Self::Responses => Format::Responses,
-            Self::InputTokens => Format::InputTokens,
-            Self::Embeddings => Format::Embeddings,
-            Self::Moderations => Format::Moderations,
-            Self::Rerank => Format::Rerank,
-            Self::ImageGenerations => Format::ImageGenerations,
-            Self::ImageEdits => Format::ImageEdits,
-            Self::ImageVariations => Format::ImageVariations,
-            Self::Speech => Format::Speech,
-            Self::Transcriptions => Format::Transcriptions,
-            Self::Translations => Format::Translations,
-            Self::Messages => Format::Messages,
-            Self::CountTokens => Format::CountTokens,
-            Self::Generate | Self::StreamGenerate => Format::Generate,
-            Self::GeminiCount => Format::GeminiCount,
-            Self::GeminiEmbed => Format::GeminiEmbed,
-            Self::GeminiEmbeds => Format::GeminiEmbeds,
-        }
-    }
-
-    /// Whether a model converses here: what every dialect of conversations can serve.
-    #[must_use]
-    pub const fn is_conversation(self) -> bool {
-        is_conversation(self.format())
-    }
-
-    /// Whether tokens are to be counted.
-    #[must_use]
-    pub const fn is_count(self) -> bool {
-        self.format().is_count()
-    }
-
-    /// Whether a stream may be asked for in the body.
-    #[must_use]
-    pub const fn may_stream(self) -> bool {
-        matches!(
-            self,
-            Self::Chat
-                | Self::Completions
-                | Self::Responses
-                | Self::Messages
-                | Self::ImageGenerations
-                | Self::ImageEdits
-                | Self::Speech
-                | Self::Transcriptions
-        )
-    }
-
-    /// Whether pictures are asked for.
-    #[must_use]
-    pub const fn is_picture(self) -> bool {
-        matches!(
-            self,
-            Self::ImageGenerations | Self::ImageEdits | Self::ImageVariations
-        )
-    }
-
-    /// Whether its body is a form of several parts instead of JSON.
-    #[must_use]
-    pub const fn is_form(self) -> bool {
-        matches!(
-            self,
-            Self::ImageEdits | Self::ImageVariations | Self::Transcriptions | Self::Translations
-        )
-    }
-
-    /// What kind of work it is, and its name in records.
-    #[must_use]
-    pub const fn class(self, streamed: bool) -> (Class, &'static str) {
-        match self {
-            Self::Embeddings
-            | Self::Moderations
-            | Self::Rerank
-            | Self::InputTokens
-            | Self::CountTokens
-            | Self::GeminiCount
-            | Self::GeminiEmbed
-            | Self::GeminiEmbeds => (Class::Embedding, "embedding"),
-            Self::ImageGenerations | Self::ImageEdits | Self::ImageVariations => {
-                (Class::Image, "image")
-            }
-            Self::Speech | Self::Transcriptions | Self::Translations => (Class::Audio, "audio"),
-            _ if streamed => (Class::ChatStream, "chat_stream"),
-            _ => (Class::Chat, "chat"),
-        }
-    }
-}
 
 /// What a provider is, as far as formats depend on it.
 #[derive(Clone, Copy, Debug)]
@@ -344,20 +28,22 @@ impl Speaker<'_> {
         }
         match self.dialect {
             Dialect::OpenAi | Dialect::Azure => self.openai(own),
-            Dialect::Anthropic => is_conversation(own).then_some(Format::Messages),
-            Dialect::Vertex if self.is_claude() => is_conversation(own).then_some(Format::Messages),
+            Dialect::Anthropic => own.is_conversation().then_some(Format::Messages),
+            Dialect::Vertex if self.is_claude() => {
+                own.is_conversation().then_some(Format::Messages)
+            }
             Dialect::Gemini | Dialect::Vertex => match own {
                 Format::GeminiEmbed | Format::GeminiEmbeds => Some(own),
                 Format::Embeddings => Some(Format::GeminiEmbeds),
-                _ => is_conversation(own).then_some(Format::Generate),
+                _ => own.is_conversation().then_some(Format::Generate),
             },
-            Dialect::Bedrock => is_conversation(own).then_some(Format::Converse),
+            Dialect::Bedrock => own.is_conversation().then_some(Format::Converse),
             Dialect::Cohere => match own {
                 Format::Embeddings | Format::GeminiEmbed | Format::GeminiEmbeds => {
                     Some(Format::CohereEmbed)
                 }
                 Format::Rerank => Some(Format::CohereRerank),
-                _ => is_conversation(own).then_some(Format::CohereChat),
+                _ => own.is_conversation().then_some(Format::CohereChat),
             },
             Dialect::Stability | Dialect::Fal | Dialect::Replicate | Dialect::Bfl => drawn(own),
         }
@@ -461,18 +147,6 @@ fn bare(model: &str) -> &str {
     }
 }
 
-/// Whether a model converses: what every dialect of conversations can serve.
-const fn is_conversation(format: Format) -> bool {
-    matches!(
-        format,
-        Format::Chat
-            | Format::Completions
-            | Format::Responses
-            | Format::Messages
-            | Format::Generate
-    )
-}
-
 /// How a vendor with an API of its own serves images: none makes variations.
 const fn drawn(own: Format) -> Option<Format> {
     match own {
@@ -517,13 +191,6 @@ const fn plain_path(format: Format) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_places() {
-        for (place, endpoint) in Endpoint::ALL.into_iter().enumerate() {
-            assert_eq!(endpoint.index(), place);
-        }
-    }
 
     #[test]
     fn providers_serve_in_their_words() {
