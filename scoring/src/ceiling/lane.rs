@@ -61,7 +61,7 @@ pub(super) struct Lane {
     refund: Word,
     /// When the mirror was last compared with a header, in µs.
     pub(super) compared_at: Word,
-    /// Busy bit and the time of the last refusal taken in, in µs.
+    /// Busy bit and the end of the pause after the last refusal taken in, in µs.
     claim: Word,
     learner: [Word; WORDS],
 }
@@ -276,19 +276,20 @@ impl Lane {
     /// The right to change what was learned, unless somebody else has it.
     pub(super) fn claim(&self) -> Option<Claimed<'_>> {
         let swap = self.claim.update(|word| word | BUSY)?;
-        (swap.before & BUSY == 0).then_some(Claimed {
+        // Why lazily: a claim that was not given must not be dropped, which would end somebody else's.
+        (swap.before & BUSY == 0).then(|| Claimed {
             lane: self,
             taken_at: swap.before,
         })
     }
 
-    /// The right to take in a refusal of a request sent at `sent`; none if it was sent before the last one was answered.
+    /// The right to take in a refusal of a request sent at `sent`; none if it was sent before the last one was answered, or in the pause that followed.
     pub(super) fn claim_event(&self, sent: Time, now: Time) -> Option<Claimed<'_>> {
         let news = |word: u64| word & BUSY == 0 && sent.as_micros() > word;
         let swap = self
             .claim
             .update(|word| if news(word) { word | BUSY } else { word })?;
-        news(swap.before).then_some(Claimed {
+        news(swap.before).then(|| Claimed {
             lane: self,
             taken_at: now.as_micros(),
         })
@@ -303,6 +304,11 @@ pub(super) struct Claimed<'a> {
 }
 
 impl Claimed<'_> {
+    /// What is sent until `until` is a retry on a route known to be full: its refusal will be no news.
+    pub(super) fn pause_until(&mut self, until: Time) {
+        self.taken_at = until.as_micros();
+    }
+
     /// Writes what was learned.
     pub(super) fn keep(&self, learner: &Learner) {
         for (word, bits) in self.lane.learner.iter().zip(learner.words()) {
@@ -319,5 +325,28 @@ impl Claimed<'_> {
 impl Drop for Claimed<'_> {
     fn drop(&mut self) {
         self.lane.claim.store(self.taken_at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_that_is_not_given_leaves_the_others_alone() {
+        let at = |ms: u64| Time::from_micros(ms * 1_000);
+        let lane = Lane::new(None);
+        let mut held = lane.claim_event(at(10), at(20)).unwrap();
+        assert!(lane.claim().is_none() && lane.claim_event(at(30), at(40)).is_none());
+        assert!(lane.claim().is_none(), "it is still held");
+        held.pause_until(at(1_000));
+        drop(held);
+        assert!(lane.claim_event(at(500), at(510)).is_none());
+        assert!(
+            lane.claim_event(at(600), at(610)).is_none(),
+            "nor after that"
+        );
+        assert!(lane.claim().is_some());
+        assert!(lane.claim_event(at(1_001), at(1_002)).is_some());
     }
 }

@@ -4,14 +4,15 @@
 //! A refusal that the mirrors explain teaches nothing new; one that they do not explain means another limit, a shorter slice or, if the provider told nothing, a measurement.
 //!
 //! # Invariants
-//! - A refusal of a request that was sent before the last refusal was answered is no new event.
+//! - A refusal of a request that was sent before the last refusal was answered, or in the pause after it, is no new event.
+//! - After a pause the mirrors have room for a request like the refused one: it is asked again, whatever its size.
 //! - Nothing is learned from quotas of an hour or longer: they are waited out.
 
 use crate::time::{Span, Time};
 
 use super::gate::HoldReason;
 use super::lane::{Claimed, Shortened};
-use super::learner::Mark;
+use super::learner::{Hint, Mark};
 use super::limits::{CLEARED, Charged, Gate, Limits, RATES, Room, correct, mirror_wait};
 use super::mirror::nanos;
 use super::report::{Dimension, LimitReport, LimitSource, MINUTE, QUOTA_WINDOW, Reading};
@@ -212,7 +213,14 @@ fn compare(gate: &Gate, limits: &Limits, charged: &Charged, bucket: &Bucket, see
 /// Takes in a refusal for our own limits, and gives back what it was charged.
 ///
 /// The request itself stays charged: providers count refused requests.
-pub(crate) fn reject(gate: &Gate, limits: &Limits, charged: Charged, refusal: Refusal, now: Time) {
+pub(crate) fn reject(
+    gate: &Gate,
+    limits: &Limits,
+    mut charged: Charged,
+    refusal: Refusal,
+    now: Time,
+) {
+    charged.hinted = refusal.retry_after.is_some();
     correct(
         gate,
         limits,
@@ -318,7 +326,7 @@ fn suspect(limits: &Limits, first: usize, other: usize) {
 fn measure(
     gate: &Gate,
     limits: &Limits,
-    claimed: Claimed<'_>,
+    mut claimed: Claimed<'_>,
     (index, charged): (usize, &Charged),
     now: Time,
 ) -> Span {
@@ -330,13 +338,19 @@ fn measure(
         units: charged.marks[index].wrapping_sub(half as u64),
         requests: charged.marks[Dimension::Requests.index()].wrapping_sub(1),
     };
-    let pause = learner.refused(mark, now, &limits.tuning);
+    let hint = if charged.named.is_some() || charged.hinted {
+        Hint::Told
+    } else {
+        Hint::None
+    };
+    let pause = learner.refused(mark, hint, now, &limits.tuning);
     claimed.keep(&learner);
+    claimed.pause_until(now.plus(pause));
     drop(claimed);
     limits.publish(index);
     let rule = limits.rule(index);
     if !rule.is_none() {
-        let drained = rule.at_level(0.0, now.plus(pause));
+        let drained = rule.at_room(charged.units[index], limits.spent, now.plus(pause));
         limits.tat(gate, index).update(|_| drained);
     }
     pause

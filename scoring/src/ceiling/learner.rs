@@ -9,7 +9,8 @@
 //! # Invariants
 //! - Pure: state, event and tuning in, state out. Units are those of the dimension (requests or tokens).
 //! - Without a refusal there is no limit.
-//! - A provider that refuses everything is asked ever less often, at longest every [`LONGEST_PAUSE`].
+//! - A provider that refuses everything is asked ever less often, at longest every [`LONGEST_PAUSE`]; one that accepts in between is not.
+//! - A rate is trusted for as long, and for as many requests, as its measurement bears: two refusals in a quiet hour throttle nobody for the rest of the day.
 
 use crate::time::{Span, Time};
 use crate::tuning::CeilingTuning;
@@ -36,8 +37,17 @@ const LOWERED: f64 = 0.75;
 /// Requests from which an estimate is precise to about 1 %.
 const PRECISE: f64 = 150.0;
 
-/// How many `measure_window`s are enough even for fewer requests.
+/// Requests between two refusals from which on a limit is not worth learning: one refusal in 1,000 costs less than a ceiling that is wrong.
+const RARE: u64 = 1_000;
+
+/// How many `measure_window`s are enough even for fewer requests, if there are [`TELLING`].
 const LONGER: f64 = 4.0;
+
+/// Part of a rate measured over few requests that demand must fill for it to grow: what is seen of demand lags behind a rate that doubles.
+const FILLED: f64 = 0.5;
+
+/// Requests for which a ceiling is trusted before it is probed, for each request that it was measured over: with [`PRECISE`] ones as many as `probe_requests` asks.
+const TRUST: f64 = 32.0;
 
 /// How far above the estimate a measurement goes on, as a ratio: the bucket must drain again soon to be measured.
 const ABOVE: f64 = 1.02;
@@ -51,7 +61,7 @@ const RECHECK: f64 = 1.1;
 /// A probe that came this far, as a ratio to the ceiling, has outrun any bucket of a minute: the limit was raised.
 const OUTRUN: f64 = 1.8;
 
-/// Requests from which an interval tells which dimension is limited: with fewer, the unknown rest in the bucket outweighs the mix of requests.
+/// Requests from which an interval tells which dimension is limited, and a quiet time confirms its rate: with fewer, the unknown rest in the bucket outweighs the mix of requests.
 const TELLING: u64 = 24;
 
 /// Samples that the spread of the estimates remembers.
@@ -71,6 +81,13 @@ pub(super) enum Phase {
     Probing,
 }
 
+/// Whether a refusal says that it is for a limit: which, or when to come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hint {
+    None,
+    Told,
+}
+
 /// What is known of one dimension from refusals alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Learner {
@@ -87,6 +104,8 @@ pub(super) struct Learner {
     event_at: Time,
     /// Requests accepted until then.
     event_requests: u64,
+    /// Requests that the rate was measured over.
+    proof: u64,
     /// The last pause.
     pause: Span,
     /// Refusals in a row between which nothing was accepted.
@@ -124,7 +143,7 @@ impl Mark {
 }
 
 /// Words that a stored learner takes.
-pub(super) const WORDS: usize = 21;
+pub(super) const WORDS: usize = 22;
 
 impl Mark {
     fn words(self) -> [u64; 3] {
@@ -171,6 +190,7 @@ impl Learner {
             h,
             i,
             self.in_a_row,
+            self.proof,
         ]
     }
 
@@ -196,11 +216,18 @@ impl Learner {
             previous: Mark::from_words(&words[14..17]),
             seen: Mark::from_words(&words[17..20]),
             in_a_row: words[20],
+            proof: words[21],
         }
     }
 
     /// Takes in a refusal of a request sent at `mark.at`, when `mark` was accepted before it; returns how long to pause from `now`.
-    pub(super) fn refused(&mut self, mark: Mark, now: Time, tuning: &CeilingTuning) -> Span {
+    pub(super) fn refused(
+        &mut self,
+        mark: Mark,
+        hint: Hint,
+        now: Time,
+        tuning: &CeilingTuning,
+    ) -> Span {
         self.note_spread(mark, tuning);
         if self.phase == Phase::Steady && mark.at.since(self.previous.at) <= tuning.drained_window {
             // The bucket was empty a moment ago, so this is a measurement already.
@@ -208,11 +235,12 @@ impl Learner {
             self.anchor = self.previous;
         }
         let fresh = mark.at.since(self.anchor.at) <= tuning.drained_window.mul_f64(STALE);
-        let pause = if self.phase != Phase::Measuring || !fresh {
+        let isolated = hint == Hint::None && self.is_isolated(mark, tuning);
+        let pause = if self.phase != Phase::Measuring || !fresh || isolated {
             self.begin(mark, tuning);
             tuning.gate_default
         } else if mark.requests_since(self.anchor) < LEAST_ACCEPTED {
-            self.still_drained(now, tuning)
+            self.still_drained(mark, now, tuning)
         } else {
             self.measure(mark, tuning);
             tuning.gate_default
@@ -227,6 +255,7 @@ impl Learner {
     /// Takes in a rate that a refusal told at `mark`; it is probed upward like a measured one, for nobody tells when it is raised.
     pub(super) fn told(&mut self, rate: f64, mark: Mark, tuning: &CeilingTuning) {
         self.settle(rate, tuning);
+        self.proof = u64::from(tuning.probe_requests);
         self.rate = rate;
         self.event_at = mark.at;
         self.event_requests = mark.requests;
@@ -243,11 +272,19 @@ impl Learner {
         self.seen = mark;
         let quiet = mark.at.since(self.event_at);
         let busy = self.recent > f64::from(tuning.probe_from) * self.rate;
+        let thin = self.rate > 0.0 && self.proof < TELLING;
         match self.phase {
-            Phase::Measuring if quiet > tuning.drained_window.mul_f64(STALE) => self.give_up(),
+            Phase::Measuring if thin && self.recent > FILLED * self.rate => {
+                self.outgrow(quiet, elapsed, tuning);
+            }
+            // Why not a thin one: it would be kept to as if it had been confirmed.
+            Phase::Measuring if !thin && quiet > tuning.drained_window.mul_f64(STALE) => {
+                self.give_up();
+            }
             Phase::Steady if busy && quiet >= self.probe_interval.max(tuning.probe_interval) => {
                 let requests = mark.requests.wrapping_sub(self.event_requests);
-                if requests >= u64::from(tuning.probe_requests) {
+                let trusted = (TRUST * self.proof as f64) as u64;
+                if requests >= trusted.min(u64::from(tuning.probe_requests)) {
                     self.phase = Phase::Probing;
                 }
             }
@@ -279,12 +316,28 @@ impl Learner {
         self.in_a_row = 1;
     }
 
-    /// Refused again before anything was accepted: pauses twice as long, and lowers the rate if that happens in a row.
-    fn still_drained(&mut self, now: Time, tuning: &CeilingTuning) -> Span {
+    /// Whether the bucket has not been empty since the last refusal, so that what was accepted since measures demand and not the limit.
+    ///
+    /// A bucket that is drained is drained again soon after a pause. If it takes longer than `drained_window`, then demand exceeds the
+    /// limit by a twentieth at most, or the refusal had another reason: that is believed of a key without a rate only if the
+    /// sample is precise and refusals are not rare, and of one that keeps to a settled rate never, for each would lower it further.
+    fn is_isolated(&self, mark: Mark, tuning: &CeilingTuning) -> bool {
+        let apart = mark.at.since(self.previous.at) > tuning.drained_window;
+        let requests = mark.requests_since(self.previous);
+        let tells = requests as f64 >= PRECISE && requests < RARE;
+        apart && (self.rate < self.ceiling || (self.rate <= 0.0 && !tells))
+    }
+
+    /// Refused again before much was accepted: pauses twice as long if that was nothing, and lowers the rate if it happens in a row.
+    fn still_drained(&mut self, mark: Mark, now: Time, tuning: &CeilingTuning) -> Span {
         self.in_a_row += 1;
         let soon = now.since(self.anchor.at) <= tuning.lowered_window;
         if soon && self.in_a_row >= u64::from(tuning.lowered_refusals) {
             self.rate *= f64::from(tuning.lowered_cut);
+        }
+        if mark.requests_since(self.previous) > 0 {
+            // It does accept: a longer pause would only keep requests away that it has room for.
+            return tuning.gate_default;
         }
         self.pause
             .plus(self.pause)
@@ -309,9 +362,11 @@ impl Learner {
             _ => whole,
         };
         let span = mark.at.since(self.anchor.at);
-        let requests = mark.requests_since(self.anchor) as f64;
-        let long = span >= tuning.measure_window.mul_f64(LONGER) || requests >= PRECISE;
-        if span < tuning.measure_window || !long {
+        let accepted = mark.requests_since(self.anchor);
+        let requests = accepted as f64;
+        self.proof = accepted;
+        let longer = span >= tuning.measure_window.mul_f64(LONGER) && accepted >= TELLING;
+        if span < tuning.measure_window || !(longer || requests >= PRECISE) {
             self.rate = estimate * (1.0 + UNCERTAIN / requests) * ABOVE;
             return;
         }
@@ -340,6 +395,22 @@ impl Learner {
             self.ceiling = self.rate;
         } else {
             self.phase = Phase::Free;
+        }
+    }
+
+    /// Demand fills a rate measured over few requests: past the time that it was measured over, a `measure_window` at least, it doubles in each such time.
+    ///
+    /// Why: it was low because little was asked for, or the bucket drains soon and is measured again; what was accepted in between tells the rate either way.
+    fn outgrow(&mut self, quiet: Span, elapsed: Span, tuning: &CeilingTuning) {
+        let measured = self
+            .previous
+            .at
+            .since(self.anchor.at)
+            .max(tuning.measure_window);
+        if quiet > measured {
+            let part =
+                elapsed.as_secs_f64().min(tuning.event_gap.as_secs_f64()) / measured.as_secs_f64();
+            self.rate *= part.exp2();
         }
     }
 
@@ -380,7 +451,7 @@ mod tests {
     }
 
     fn refused(learner: &mut Learner, mark: Mark) -> Span {
-        learner.refused(mark, mark.at, &tuning())
+        learner.refused(mark, Hint::None, mark.at, &tuning())
     }
 
     #[test]
@@ -429,6 +500,14 @@ mod tests {
             (learner.rate - 70.0).abs() < 1e-3,
             "three refusals in five seconds lower the rate once"
         );
+    }
+
+    #[test]
+    fn a_pause_grows_only_while_nothing_is_accepted() {
+        let mut learner = Learner::default();
+        let pauses = [(0, 10), (2_000, 10), (5_000, 11), (8_000, 12), (10_000, 12)];
+        let pauses = pauses.map(|(at, requests)| refused(&mut learner, mark(at, requests)));
+        assert_eq!(pauses.map(|it| it.as_micros() / 1_000_000), [1, 2, 1, 1, 2]);
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub(crate) struct Limits {
     pub(super) tuning: CeilingTuning,
     /// Share from which a route is used last.
     full: f32,
+    /// Share from which a route is not used at all.
+    pub(super) spent: f32,
 }
 
 /// One line that the selector reads and only a change of a limit writes, but for the two rarer mirrors.
@@ -128,6 +130,8 @@ pub(crate) struct Charged {
     pub(super) marks: [u64; RATES],
     /// The dimension that the refusal names.
     pub(super) named: Option<Dimension>,
+    /// Whether the refusal says when to come back.
+    pub(super) hinted: bool,
     /// What the provider told about the room that is left.
     pub(super) room: Room,
 }
@@ -188,6 +192,7 @@ impl Limits {
             told_concurrency: told.concurrency.unwrap_or(0),
             tuning: tuning.ceiling,
             full: tuning.cost.hot_from,
+            spent: tuning.cost.full_from,
         };
         for index in 0..RATES {
             limits.publish(index);
@@ -371,6 +376,7 @@ pub(crate) fn charge(gate: &Gate, limits: &Limits, charge: Charge, now: Time) ->
         units,
         marks,
         named: None,
+        hinted: false,
         room: Room::Unknown,
     }
 }

@@ -105,6 +105,12 @@ impl Rule {
         nanos(at).saturating_add_signed(debt as i64)
     }
 
+    /// The state in which a request of `units` just fits at `at`, using the bucket to `full`.
+    pub(super) fn at_room(self, units: f32, full: f32, at: Time) -> u64 {
+        let room = (full * self.depth - self.share(units, full)).max(0.0);
+        nanos(at).saturating_add(room as u64)
+    }
+
     /// Units left at `now`; negative is a debt.
     pub(super) fn level(self, tat: u64, now: Time) -> f64 {
         if self.is_none() {

@@ -400,3 +400,104 @@ fn threads_charge_and_settle_without_losing_anything() {
     let used = 1_000_000_000.0 - shown.ceilings[1].unwrap().headroom;
     assert!((used / 44_000_000.0 - 1.0).abs() < 0.01, "{used}");
 }
+
+/// One refusal that says nothing costs a second and no more, whatever the limits known and the size of the request.
+#[test]
+fn one_refusal_without_a_hint_is_a_short_pause() {
+    let none = ToldLimits::default();
+    let requests = ToldLimits {
+        requests_per_minute: Some(60),
+        ..none
+    };
+    let tokens = ToldLimits {
+        tokens_per_minute: Some(10_000),
+        ..none
+    };
+    let large = Charge {
+        input_tokens: 1_000,
+        reserved_output_tokens: 4_000,
+    };
+    for (name, told) in [("none", none), ("requests", requests), ("tokens", tokens)] {
+        for ask in [ASK, large] {
+            let (gate, limits) = fresh(&told);
+            let charged = charge(&gate, &limits, ask, NOW);
+            reject(&gate, &limits, charged, refusal(None), NOW);
+            assert!(
+                standing(&gate, &limits, ask, 0, NOW)
+                    .blocked_until
+                    .is_some()
+            );
+            let after = NOW.plus(Span::from_millis(1_200));
+            let stands = standing(&gate, &limits, ask, 0, after);
+            assert_eq!(stands.blocked_until, None, "{name}, {ask:?}");
+            assert!(stands.utilisation <= 0.98, "{name}, {ask:?}: {stands:?}");
+        }
+    }
+}
+
+/// What is sent while a route pauses is refused for what is known already.
+#[test]
+fn retries_in_a_pause_do_not_lengthen_it() {
+    let (gate, limits) = fresh(&ToldLimits::default());
+    for step in 0..20 {
+        let sent = NOW.plus(Span::from_millis(40 * step));
+        let charged = charge(&gate, &limits, ASK, sent);
+        let answered = sent.plus(Span::from_millis(10));
+        reject(&gate, &limits, charged, refusal(None), answered);
+    }
+    let after = NOW.plus(Span::from_millis(1_200));
+    assert_eq!(standing(&gate, &limits, ASK, 0, after).blocked_until, None);
+}
+
+/// Sends `requests` evenly over `seconds` from `from`; all are answered.
+fn serve(gate: &Gate, limits: &Limits, from: Time, (seconds, requests): (u64, u64)) {
+    for index in 0..requests {
+        let now = from.plus(Span::from_micros(seconds * 1_000_000 * index / requests));
+        let charged = charge(gate, limits, ASK, now);
+        succeed(gate, limits, charged, now);
+        sweep(gate, limits, now);
+    }
+}
+
+/// Refusals that come now and then, with traffic between that an empty bucket would not have let through, are no limit.
+#[test]
+fn isolated_refusals_teach_no_ceiling() {
+    for (apart, requests) in [(25, 10), (60, 30), (90, 90), (90, 2_000), (300, 600)] {
+        let (gate, limits) = fresh(&ToldLimits::default());
+        let mut now = NOW;
+        for _ in 0..10 {
+            let charged = charge(&gate, &limits, ASK, now);
+            reject(&gate, &limits, charged, refusal(None), now);
+            now = now.plus(Span::from_secs(2));
+            serve(&gate, &limits, now, (apart - 2, requests));
+            now = now.plus(Span::from_secs(apart - 2));
+            let shown = view(&gate, &limits, 0, now);
+            assert_eq!(shown.ceilings, [None; 5], "{apart} s apart");
+            assert_eq!(wait(&gate, &limits, ASK, 0, now), Span::ZERO);
+        }
+    }
+}
+
+/// Two refusals close together in a quiet time are taken for a limit, but not for long once there is demand.
+#[test]
+fn a_rate_measured_over_few_requests_is_outgrown() {
+    let (gate, limits) = fresh(&ToldLimits::default());
+    for step in [0, 10] {
+        let now = NOW.plus(Span::from_secs(step));
+        let charged = charge(&gate, &limits, ASK, now);
+        reject(&gate, &limits, charged, refusal(None), now);
+        serve(&gate, &limits, now.plus(Span::from_secs(2)), (8, 8));
+    }
+    let limit = |now| view(&gate, &limits, 0, now).ceilings[1].unwrap().limit / 60.0;
+    let mut now = NOW.plus(Span::from_secs(20));
+    let learned = limit(now);
+    for _ in 0..1_200 {
+        now = now.plus(Span::from_millis(100));
+        if wait(&gate, &limits, ASK, 0, now) == Span::ZERO {
+            let charged = charge(&gate, &limits, ASK, now);
+            succeed(&gate, &limits, charged, now);
+        }
+        sweep(&gate, &limits, now);
+    }
+    assert!(limit(now) > 8.0 * learned, "{} from {learned}", limit(now));
+}
