@@ -186,6 +186,9 @@ fn gemini(reply: &Reply) -> Said {
              Call ListModels to see the list of available models and their supported methods.",
             reply.about
         ),
+        "insufficient_quota" => "Your prepayment credits are depleted. Please go to AI Studio to manage your \
+                                 project and billing."
+            .to_owned(),
         "context_length_exceeded" => {
             "The input token count (1209214) exceeds the maximum number of tokens allowed (1048576).".to_owned()
         }

@@ -10,6 +10,7 @@ mod outage;
 mod pace;
 mod recovery;
 mod retry_after;
+mod unpaid;
 
 use std::time::Duration;
 
