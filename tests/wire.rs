@@ -14,6 +14,8 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "support/accumulate.rs"]
+mod accumulate;
 #[path = "wire/case.rs"]
 mod case;
 #[path = "wire/golden.rs"]

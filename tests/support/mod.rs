@@ -3,6 +3,7 @@
 //! # Invariants
 //! - Times are the runtime's, whose clock is paused: they are exact, up to the order of what happens at one instant.
 
+pub(crate) mod accumulate;
 mod client;
 mod config;
 mod sse;

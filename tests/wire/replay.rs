@@ -3,10 +3,11 @@
 //! A client keeps what it was told, as its SDK adds a stream up, and sends it back with the tool's result.
 //! What a provider signed must then reach that provider unchanged, and nobody else.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use trimtab::chat::{Answer, Part, fold};
 use trimtab::dialects::convert;
 
+use crate::accumulate::{add, blocks};
 use crate::case::{Case, TALKERS, format, frame, meant, target};
 use crate::streams::{events, told};
 
@@ -200,64 +201,6 @@ fn after_stream(case: &Case, client: &str, provider: &str) -> Value {
                 .collect(),
         },
     )
-}
-
-/// Adds a delta to a message as OpenAI's SDKs do: texts are joined, lists by their index.
-fn add(sum: &mut Value, delta: &Value) {
-    match (sum, delta) {
-        (Value::String(sum), Value::String(more)) => sum.push_str(more),
-        (Value::Object(sum), Value::Object(more)) => {
-            for (name, value) in more {
-                match sum.get_mut(name) {
-                    Some(known) if name != "index" && name != "type" => add(known, value),
-                    Some(_) => {}
-                    None => drop(sum.insert(name.clone(), value.clone())),
-                }
-            }
-        }
-        (Value::Array(sum), Value::Array(more)) => {
-            for item in more {
-                let same = sum.iter_mut().find(|known| known["index"] == item["index"]);
-                match same {
-                    Some(known) => add(known, item),
-                    None => sum.push(item.clone()),
-                }
-            }
-        }
-        (sum, more) if sum.is_null() => *sum = more.clone(),
-        _ => {}
-    }
-}
-
-/// The blocks of a stream, added up as Anthropic's SDKs do.
-fn blocks(events: &[Value]) -> Value {
-    let mut blocks: Vec<Map<String, Value>> = Vec::new();
-    let mut json = String::new();
-    for event in events {
-        match event["type"].as_str().unwrap() {
-            "content_block_start" => {
-                blocks.push(event["content_block"].as_object().unwrap().clone());
-                json.clear();
-            }
-            "content_block_delta" => {
-                let block = blocks.last_mut().unwrap();
-                for (name, more) in event["delta"].as_object().unwrap() {
-                    match name.as_str() {
-                        "type" => {}
-                        "partial_json" => json.push_str(more.as_str().unwrap()),
-                        "signature" => drop(block.insert(name.clone(), more.clone())),
-                        _ => add(block.get_mut(name).unwrap(), more),
-                    }
-                }
-            }
-            "content_block_stop" if !json.is_empty() => {
-                let input = parsed(&json);
-                blocks.last_mut().unwrap().insert("input".to_owned(), input);
-            }
-            _ => {}
-        }
-    }
-    json!(blocks)
 }
 
 /// What a client asks next: what it was told, and what the tool said.
