@@ -19,7 +19,7 @@ use super::clocks::{self, Expired};
 use super::flight::{Flight, Landing};
 use super::life::Life;
 use super::opening::{self, Opened};
-use super::outgoing;
+use super::outgoing::{self, Unsent};
 use super::picture;
 use super::plan::Plan;
 use super::respond::{Failed, Original, TakenOn, Whole};
@@ -90,10 +90,7 @@ pub(super) async fn run(
     }
     let (request, usage_chunk) = match outgoing::request(life, plan, wire, lane) {
         Ok(written) => written,
-        Err(why) => {
-            let rejected = (Outcome::Rejected, Failure::BadRequest);
-            return failed(flight, life, rejected, &why.to_string());
-        }
+        Err(why) => return failed(flight, life, unsent_verdict(&why), &why.to_string()),
     };
     let sent = Cell::new(None::<Time>);
     let deadline = || {
@@ -373,6 +370,13 @@ pub(super) const LOST: Plain = (Outcome::Disconnected, Failure::Upstream);
 const DIVERGED: Plain = (Outcome::Canceled, Failure::Upstream);
 const UNSUPPORTED: Plain = (Outcome::Unsupported, Failure::Unsupported);
 pub(super) const MALFORMED: Plain = (Outcome::ServerError, Failure::Upstream);
+
+fn unsent_verdict(unsent: &Unsent) -> Plain {
+    match unsent {
+        Unsent::Malformed(_) => (Outcome::Rejected, Failure::BadRequest),
+        Unsent::Unsigned(_) => (Outcome::Unreachable, Failure::Upstream),
+    }
+}
 
 fn fault_verdict(fault: &Fault) -> Plain {
     match fault {

@@ -12,6 +12,7 @@ use http_body_util::Full;
 use super::life::Life;
 use super::plan::Plan;
 use super::serving::{Lane, Wire};
+use super::sign::Unsigned;
 use crate::chat::Losses;
 use crate::config::Dialect;
 use crate::dialects::counting;
@@ -40,21 +41,32 @@ const ANTHROPIC_HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("anthropic-beta"),
 ];
 
+/// Why a request is not sent.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unsent {
+    /// It does not mean anything that could be said in the route's words.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// Nothing authorises it.
+    #[error(transparent)]
+    Unsigned(#[from] Unsigned),
+}
+
 /// Writes the request for one route.
 ///
 /// # Errors
-/// [`Malformed`] where the request does not mean anything that could be said in the route's words.
+/// [`Unsent`].
 pub(super) fn request(
     life: &mut Life,
     plan: &Plan<'_>,
     wire: &Wire,
     lane: &Lane,
-) -> Result<(upstream::Request, UsageChunk), Malformed> {
+) -> Result<(upstream::Request, UsageChunk), Unsent> {
     let (body, usage_chunk) = body(life, plan, wire, lane)?;
     let mut headers = headers(plan, wire, lane);
     let uri = uri(plan, lane);
     if let Some(signer) = &wire.signer {
-        signer.sign(&uri, &body, &mut headers);
+        signer.sign(&uri, &body, &mut headers)?;
     }
     let mut request = http::Request::new(Full::new(body));
     *request.method_mut() = Method::POST;

@@ -25,6 +25,7 @@ use crate::config::{BaseUrl, Config, Dialect, HttpVersion, Key, LimitDialect, Pr
 use crate::dialects::bedrock::credentials::Credentials;
 use crate::dialects::fixed::Omitted;
 use crate::dialects::format::{Endpoint, Format, Speaker, Surface};
+use crate::dialects::meeting::Malformed;
 use crate::dialects::openai::splice::ModelName;
 use crate::dialects::{anthropic, gemini};
 use crate::observe::metrics::{Metrics, ModelHandles, RouteHandles};
@@ -59,6 +60,16 @@ pub enum BuildError {
         what: &'static str,
         /// What is wrong.
         source: InvalidHeaderValue,
+    },
+    /// A credential is not what its vendor gives out.
+    #[error("provider `{provider}`, key `{key}`: {why}")]
+    Credential {
+        /// The provider's name.
+        provider: String,
+        /// The key's name.
+        key: String,
+        /// What is wrong, with nothing of the credential.
+        why: Malformed,
     },
     /// A vendor's images cannot be asked for below a base URL.
     #[error("provider `{provider}`: images cannot be asked for below {url}")]
@@ -346,7 +357,7 @@ fn wire(
         dialect: provider.dialect,
         stream_usage: provider.serves.stream_usage,
         maker: lasting.makers.maker(&provider.name, &key.name),
-        signer: signer(provider, key, url, lasting),
+        signer: signer(provider, key, url, lasting)?,
         model: ModelName::new(&target.identity.model),
         max_output_tokens: target.max_output_tokens,
         limits: provider.limits,
@@ -356,15 +367,36 @@ fn wire(
     })
 }
 
+/// Whether the secret of an account is no credential by itself: a service account's file, or a pair of Amazon's keys.
+fn is_signed(provider: &Provider, key: &Key) -> bool {
+    match provider.dialect {
+        Dialect::Bedrock => !key.secret.is_empty(),
+        Dialect::Vertex => key.secret.expose().trim_start().starts_with('{'),
+        _ => false,
+    }
+}
+
 /// What signs the requests of an account, where its key alone is not enough.
-fn signer(provider: &Provider, key: &Key, url: &BaseUrl, lasting: &Lasting) -> Option<Signer> {
+fn signer(
+    provider: &Provider,
+    key: &Key,
+    url: &BaseUrl,
+    lasting: &Lasting,
+) -> Result<Option<Signer>, BuildError> {
+    if !is_signed(provider, key) {
+        return Ok(None);
+    }
+    let wrong = |why| BuildError::Credential {
+        provider: provider.name.clone(),
+        key: key.name.clone(),
+        why,
+    };
+    let secret = key.secret.expose();
     if provider.dialect == Dialect::Vertex {
-        return lasting.tokens.of(key.secret.expose()).map(Signer::Google);
+        let held = lasting.tokens.of(secret).map_err(wrong)?;
+        return Ok(Some(Signer::Google(held)));
     }
-    if provider.dialect != Dialect::Bedrock || key.secret.is_empty() {
-        return None;
-    }
-    let credentials = Credentials::read(key.secret.expose()).ok()?;
+    let credentials = Credentials::read(secret).map_err(wrong)?;
     // The host names the region, unless it is a stand-in's or a private endpoint's.
     let named = url
         .host
@@ -375,11 +407,11 @@ fn signer(provider: &Provider, key: &Key, url: &BaseUrl, lasting: &Lasting) -> O
     } else {
         &provider.region
     });
-    Some(Signer::Amazon {
+    Ok(Some(Signer::Amazon {
         credentials,
         region: region.into(),
         host: url.authority().into(),
-    })
+    }))
 }
 
 /// A bit for each endpoint that a route serves in other words than the client's.
@@ -437,13 +469,7 @@ fn headers(provider: &Provider, key: &Key, url: &BaseUrl) -> Result<HeaderMap, B
     for (name, value) in &provider.headers {
         headers.insert(name.clone(), value.clone());
     }
-    // A service account's file is no credential by itself, nor is a pair of Amazon's keys.
-    let signed = match provider.dialect {
-        Dialect::Bedrock => true,
-        Dialect::Vertex => key.secret.expose().trim_start().starts_with('{'),
-        _ => false,
-    };
-    if !key.secret.is_empty() && !signed {
+    if !key.secret.is_empty() && !is_signed(provider, key) {
         let (name, text) = credential(provider.dialect, key.secret.expose());
         let mut value = header(&text, "key")?;
         value.set_sensitive(true);

@@ -2,6 +2,7 @@
 //!
 //! # Invariants
 //! - No credential is printed.
+//! - What cannot be signed is not sent: a provider's refusal would be held against a key that it never saw.
 
 use std::sync::Arc;
 
@@ -13,6 +14,11 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use crate::clock;
 use crate::dialects::bedrock::credentials::Credentials;
 use crate::dialects::bedrock::sign::{Call, SERVICE, Scope};
+
+/// There is nothing to sign with.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the gateway has no credential for this provider now")]
+pub(super) struct Unsigned;
 
 /// What signs the requests of one account.
 pub(super) enum Signer {
@@ -33,13 +39,21 @@ impl std::fmt::Debug for Signer {
 }
 
 impl Signer {
-    /// Puts the signature into the headers. Without it the provider refuses the request, and says so.
-    pub(super) fn sign(&self, uri: &Uri, body: &Bytes, headers: &mut HeaderMap) {
+    /// Puts the signature into the headers.
+    ///
+    /// # Errors
+    /// [`Unsigned`] as long as no token could be fetched, and for credentials that no header can hold.
+    pub(super) fn sign(
+        &self,
+        uri: &Uri,
+        body: &Bytes,
+        headers: &mut HeaderMap,
+    ) -> Result<(), Unsigned> {
         match self {
             Self::Google(token) => {
-                if let Some(token) = &*token.load() {
-                    headers.insert(AUTHORIZATION, HeaderValue::clone(token));
-                }
+                let token = token.load();
+                let token = token.as_deref().ok_or(Unsigned)?;
+                headers.insert(AUTHORIZATION, token.clone());
             }
             Self::Amazon {
                 credentials,
@@ -59,10 +73,9 @@ impl Signer {
                     headers: &[],
                     body,
                 };
-                for (name, value) in credentials.authorise(&scope, &call).into_iter().flatten() {
-                    headers.insert(name, value);
-                }
+                headers.extend(credentials.authorise(&scope, &call).map_err(|_| Unsigned)?);
             }
         }
+        Ok(())
     }
 }

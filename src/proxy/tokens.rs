@@ -17,6 +17,7 @@ use http_body_util::Full;
 use scoring::time::{Span, Time};
 
 use crate::clock;
+use crate::dialects::meeting::Malformed;
 use crate::dialects::vertex::token::{FORM_TYPE, ServiceAccount, Token};
 use crate::upstream::{self, Origins, Pools, Protocol, Scheme, Transport};
 
@@ -64,9 +65,12 @@ impl Default for Tokens {
 }
 
 impl Tokens {
-    /// Where the token of a service account will be; none where the text is no service account.
-    pub(super) fn of(&self, secret: &str) -> Option<Held> {
-        let account = ServiceAccount::read(secret).ok()?;
+    /// Where the token of a service account will be.
+    ///
+    /// # Errors
+    /// [`Malformed`] where the text is no service account.
+    pub(super) fn of(&self, secret: &str) -> Result<Held, Malformed> {
+        let account = ServiceAccount::read(secret)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = known
             .entry(self.hasher.hash_one(secret))
@@ -75,7 +79,7 @@ impl Tokens {
                 held: Held::default(),
                 due: Time::from_micros(0),
             });
-        Some(Arc::clone(&entry.held))
+        Ok(Arc::clone(&entry.held))
     }
 
     /// Fetches what is due; called about once a second on the control thread.

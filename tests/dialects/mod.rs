@@ -1,6 +1,7 @@
 //! Every client on every provider, whole and streamed, and what the providers saw of it.
 
 mod asked;
+mod cloud;
 mod counting;
 mod turns;
 mod verbatim;

@@ -296,6 +296,26 @@ impl Resolver<'_, '_> {
         keys
     }
 
+    /// A key's credential: a text that goes into a header, or a service account's file, of which tokens are made.
+    fn key_secret(&mut self, at: &At<SecretText>, path: &str) -> Secret {
+        let text = at.value.0.expose();
+        if !text.trim_start().starts_with('{') {
+            return self.secret(at, path);
+        }
+        let file = serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
+        let missing = ["client_email", "private_key"]
+            .into_iter()
+            .find(|field| file[field].as_str().is_none_or(str::is_empty));
+        if let Some(field) = missing {
+            let message = format!("the service account has no {field}");
+            let problem = Problem::new(path, at.span.clone(), message)
+                .expected("expected the JSON that Google gives out for a service account")
+                .help("put the whole file into the variable, with its line breaks as they are");
+            self.source.report(problem);
+        }
+        at.value.0.clone()
+    }
+
     fn key(&mut self, raw: &RawKey, path: &str) -> Key {
         let name = raw
             .name
@@ -304,7 +324,7 @@ impl Resolver<'_, '_> {
         let secret = raw.secret.as_ref();
         let secret = secret.map_or_else(
             || Secret::new(""),
-            |at| self.secret(at, &format!("{path}.secret")),
+            |at| self.key_secret(at, &format!("{path}.secret")),
         );
         let limit = |raw: &Option<At<u32>>| raw.as_ref().map(|at| at.value);
         Key {

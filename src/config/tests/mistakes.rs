@@ -81,6 +81,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "the credential is empty",
     ),
     (
+        "[providers.q]\nbase_url = \"http://a\"\nkeys = [{ name = \"k\", secret = '{\"client_email\": \"a@b\"}' }]",
+        "the service account has no private_key",
+    ),
+    (
         "[providers.q]\nbase_url = \"http://a\"\nkeys = [{ name = \"k\", secret = \"a\" }, { name = \"k\", secret = \"b\" }]",
         "two keys of providers.q have the name \"k\"",
     ),
