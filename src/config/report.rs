@@ -143,7 +143,7 @@ impl Report {
         let before = &self.source[..start];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Some(Place {
-            line: before.matches('\n').count() + 1,
+            line: memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1,
             column: before[line_start..].chars().count() + 1,
         })
     }
