@@ -11,6 +11,7 @@ pub mod config;
 pub mod demo;
 pub mod dialects;
 pub mod doctor;
+pub mod governance;
 pub mod images;
 pub mod import;
 pub mod mock;

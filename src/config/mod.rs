@@ -11,7 +11,9 @@
 mod expand;
 mod expression;
 mod load;
+mod money;
 mod nearest;
+mod period;
 mod raw;
 mod reference;
 mod report;
@@ -23,6 +25,7 @@ mod secret;
 mod settings;
 mod shape;
 mod source;
+mod tenants;
 mod units;
 mod vendors;
 mod watch;
@@ -34,6 +37,8 @@ mod tests;
 
 pub use expression::Expression;
 pub use load::{load, parse};
+pub use money::Nano;
+pub use period::{Length, NotALength, Schedule, Style, Unit, Window};
 pub use reference::reference;
 pub use report::{Paint, Place, Problem, Report};
 pub use resolve::{RESERVED_HEADERS, Surroundings};
@@ -46,5 +51,8 @@ pub use schema::schema;
 pub use secret::Secret;
 pub use settings::{Admin, Config, Log, LogFormat, LogLevel, Server, Timeouts, Trace};
 pub use vendors::{Vendor, vendor};
+pub use tenants::{
+    Allowance, Budget, Credential, Customer, Pattern, RateLimits, Team, Tenants, VirtualKey,
+};
 pub use watch::Watch;
 pub use workflow::{Limits, Workflow};

@@ -1,0 +1,183 @@
+//! Who may ask, for what, and who pays?
+//!
+//! Customers, teams and virtual keys as declared, in the file or over the admin API; [`governance`](crate) enforces them.
+//! References are names, since a key may be made while the file stays as it is.
+//!
+//! # Invariants
+//! - Names are unique within customers, teams and keys.
+//! - A key belongs to a team or to a customer or to neither, never to both.
+
+use std::collections::BTreeMap;
+
+use super::money::Nano;
+use super::period::Schedule;
+use super::secret::Secret;
+
+/// Everybody who may ask and everything that holds for them.
+#[derive(Clone, Debug, Default)]
+pub struct Tenants {
+    /// Customers.
+    pub customers: Vec<Customer>,
+    /// Teams.
+    pub teams: Vec<Team>,
+    /// Virtual keys.
+    pub keys: Vec<VirtualKey>,
+}
+
+/// Who is billed.
+#[derive(Clone, Debug)]
+pub struct Customer {
+    /// Its name.
+    pub name: String,
+    /// What it may use and spend.
+    pub allowance: Allowance,
+}
+
+/// Keys that share an allowance.
+#[derive(Clone, Debug)]
+pub struct Team {
+    /// Its name.
+    pub name: String,
+    /// The customer that it belongs to, by name.
+    pub customer: Option<String>,
+    /// What it may use and spend.
+    pub allowance: Allowance,
+}
+
+/// The credential that a client holds.
+#[derive(Clone, Debug)]
+pub struct VirtualKey {
+    /// Its name; never the secret.
+    pub name: String,
+    /// The team that it belongs to, by name.
+    pub team: Option<String>,
+    /// The customer that it belongs to directly, by name.
+    pub customer: Option<String>,
+    /// What the client presents.
+    pub credential: Credential,
+    /// From when on it is refused, seconds since 1970.
+    pub expires: Option<i64>,
+    /// Whether it is switched off.
+    pub disabled: bool,
+    /// What its costs are attributed to.
+    pub tags: BTreeMap<String, String>,
+    /// Whether what it sends may be logged, where logging of content is on.
+    pub log_content: bool,
+    /// What it may use and spend.
+    pub allowance: Allowance,
+    /// What it may use and spend at single providers, by the provider's name.
+    pub providers: BTreeMap<String, Allowance>,
+}
+
+/// What a client presents, as it is known here.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// The secret itself, as an operator writes it into the file's environment.
+    Plain(Secret),
+    /// A keyed hash of it, as keys are kept that were made here.
+    Hash([u8; 32]),
+}
+
+/// What a tier may use and spend.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Allowance {
+    /// What it may spend; all of them hold.
+    pub budgets: Vec<Budget>,
+    /// How fast it may ask.
+    pub limits: RateLimits,
+    /// Which models it may ask for; none allows what the tier above allows.
+    pub models: Option<Vec<Pattern>>,
+    /// Which providers may serve it; none allows what the tier above allows.
+    pub providers: Option<Vec<Pattern>>,
+}
+
+/// What may be spent in a stretch of time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Budget {
+    /// The most that may be spent.
+    pub limit: Nano,
+    /// In which stretch of time.
+    pub schedule: Schedule,
+    /// Whether what exceeds it is refused; otherwise it is only told.
+    pub hard: bool,
+}
+
+/// How fast a tier may ask; what is absent is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateLimits {
+    /// Requests in a minute; at least 1.
+    pub requests_per_minute: Option<u32>,
+    /// Input tokens in a minute; at least 1.
+    pub input_tokens_per_minute: Option<u32>,
+    /// Output tokens in a minute; at least 1.
+    pub output_tokens_per_minute: Option<u32>,
+    /// Requests at once; at least 1.
+    pub concurrency: Option<u32>,
+}
+
+/// A name in which `*` stands for any text, the empty one included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// Reads a pattern; every text is one.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The pattern as written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a name matches, in time linear in both for each `*`.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        let mut parts = self.0.split('*');
+        let first = parts.next().unwrap_or_default();
+        let Some(mut rest) = name.strip_prefix(first) else {
+            return false;
+        };
+        let Some(last) = parts.next_back() else {
+            return rest.is_empty();
+        };
+        for part in parts {
+            match rest.find(part) {
+                Some(at) => rest = &rest[at + part.len()..],
+                None => return false,
+            }
+        }
+        rest.ends_with(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_is_any_text() {
+        for (pattern, name, expected) in [
+            ("gpt-4o", "gpt-4o", true),
+            ("gpt-4o", "gpt-4o-mini", false),
+            ("gpt-*", "gpt-4o", true),
+            ("gpt-*", "gpt-", true),
+            ("*", "", true),
+            ("*-mini", "gpt-4o-mini", true),
+            ("*-mini", "mini", false),
+            ("a*a", "a", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "acb", false),
+            ("", "", true),
+            ("", "x", false),
+        ] {
+            assert_eq!(
+                Pattern::new(pattern).matches(name),
+                expected,
+                "{pattern} {name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Who may ask for what, and who pays for it?
+//!
+//! A request is paid by a virtual key; what an attempt may cost at most is reserved on every tier before it is sent, and replaced by what it did cost when it has ended.
+//! `docs/GOVERNANCE.md` says what an operator writes and what a client sees.
+//!
+//! # Invariants
+//! - For every hard budget and at every instant, spent + reserved ≤ limit.
+//! - A reservation is on disk before its request leaves, and is settled once.
+//! - Nothing here locks, waits or allocates on the path of a request.
