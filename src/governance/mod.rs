@@ -7,3 +7,9 @@
 //! - For every hard budget and at every instant, spent + reserved ≤ limit.
 //! - A reservation is on disk before its request leaves, and is settled once.
 //! - Nothing here locks, waits or allocates on the path of a request.
+
+mod credential;
+mod sources;
+
+pub use credential::{Digest, Form, LONGEST, PREFIX, Pepper, RANDOM, SHORTEST, form, make};
+pub use sources::Sources;
