@@ -9,6 +9,7 @@
 //! - Nothing here locks, waits or allocates on the path of a request.
 
 mod credential;
+pub mod prices;
 mod sources;
 
 pub use credential::{Digest, Form, LONGEST, PREFIX, Pepper, RANDOM, SHORTEST, form, make};
