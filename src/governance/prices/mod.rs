@@ -3,6 +3,14 @@
 //! # Invariants
 //! - A price that nobody knows is told as unknown, never as zero.
 
+mod catalogue;
+mod line;
+mod sheet;
 mod tariff;
+mod update;
 
-pub use tariff::{Above, Cost, Rates, Tariff, Tier, Used};
+pub use catalogue::{BadCatalogue, Catalogue};
+pub use line::BadLine;
+pub use sheet::BadSheet;
+pub use tariff::{Above, Cost, Picture, Rates, Tariff, Tier, Used};
+pub use update::{BadList, Difference, compare, read};

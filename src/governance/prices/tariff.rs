@@ -28,6 +28,30 @@ pub enum Tier {
     Priority,
 }
 
+impl Tier {
+    /// Every class with a name.
+    const NAMES: [(Self, &'static str); 3] = [
+        (Self::Batch, "/batch"),
+        (Self::Flex, "/flex"),
+        (Self::Priority, "/priority"),
+    ];
+
+    /// The class of this name, as vendors and catalogues write it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let mut names = Self::NAMES.into_iter();
+        names
+            .find(|(_, suffix)| suffix.strip_prefix('/') == Some(name))
+            .map(|(tier, _)| tier)
+    }
+
+    /// What a catalogue puts behind a unit for it.
+    pub(super) fn suffix(self) -> &'static str {
+        let mut names = Self::NAMES.into_iter();
+        names.find(|(tier, _)| *tier == self).map_or("", |it| it.1)
+    }
+}
+
 /// What an attempt used; every token is in one place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
@@ -51,6 +75,8 @@ pub struct Used {
     pub characters: u64,
     /// Searches, such as of a reranker.
     pub queries: u64,
+    /// What one of these pictures costs, where that hangs on its quality and size; see [`Tariff::picture`].
+    pub picture: Option<u64>,
     /// In which class it was served.
     pub tier: Tier,
 }
@@ -109,6 +135,17 @@ pub struct Above {
     pub rates: Rates,
 }
 
+/// What pictures of one quality and size cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// The quality as clients write it; empty for any.
+    pub quality: Box<str>,
+    /// The size as clients write it, such as `1024x1024`; empty for any.
+    pub size: Box<str>,
+    /// Pico-dollars for one.
+    pub rate: u64,
+}
+
 /// What one model costs at one vendor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tariff {
@@ -122,8 +159,10 @@ pub struct Tariff {
     pub audio: [Option<u64>; 2],
     /// An input token of pictures; an output token of pictures.
     pub image_tokens: [Option<u64>; 2],
-    /// A picture.
+    /// A picture of any quality and size.
     pub image: Option<u64>,
+    /// Pictures of certain qualities and sizes.
+    pub pictures: Vec<Picture>,
     /// A pixel.
     pub pixel: Option<u64>,
     /// A second.
@@ -241,12 +280,14 @@ impl Tariff {
         bill.add(used.image_output, self.image_tokens[1].or(output));
         // A picture is priced one way: by its tokens, by itself, or by its size.
         if used.image_output == 0 {
-            match (self.image, self.pixel) {
-                (Some(rate), _) => bill.add(used.images, Some(rate)),
-                (None, pixel) => bill.add(used.pixels, pixel),
+            match (used.picture.or(self.image), self.pixel) {
+                (None, Some(pixel)) => bill.add(used.pixels, Some(pixel)),
+                (picture, _) => bill.add(used.images, picture),
             }
         }
-        if let Some(second) = self.second {
+        // Sound is priced by its tokens or by its length.
+        let by_tokens = tokens.total_input() > 0 || used.audio_input > 0;
+        if let Some(second) = self.second.filter(|_| !by_tokens) {
             bill.pico += (u128::from(used.millis) * u128::from(second)).div_ceil(1_000);
         }
         if let Some(character) = self.character {
@@ -255,6 +296,19 @@ impl Tariff {
         bill.add(used.queries, self.query.or(Some(0)));
         bill.pico += u128::from(self.request.unwrap_or(0));
         bill.cost()
+    }
+
+    /// What a picture of this quality and size costs, where the tariff tells them apart; a quality or size that it does not know costs as much as the dearest.
+    #[must_use]
+    pub fn picture(&self, quality: &str, size: &str) -> Option<u64> {
+        let fits = |own: &str, asked: &str| own.is_empty() || own == asked;
+        let rate = |picture: &&Picture| picture.rate;
+        let all = || self.pictures.iter();
+        let exact = all().filter(|it| fits(&it.quality, quality) && fits(&it.size, size));
+        let near = all().filter(|it| fits(&it.quality, quality) || fits(&it.size, size));
+        let found = exact.max_by_key(rate);
+        let found = found.or_else(|| near.max_by_key(rate));
+        found.or_else(|| all().max_by_key(rate)).map(|it| it.rate)
     }
 
     /// The most that so many input and output tokens can cost, wherever vendors count them.
