@@ -164,7 +164,7 @@ fn name(vendor: &str, key: &str) -> (String, Option<(String, String)>) {
             side.is_some_and(|side| !side.is_empty() && side.bytes().all(|it| it.is_ascii_digit()))
         })
     };
-    let size = parts.iter().position(|part| is_size(part));
+    let size = parts.iter().position(is_size);
     let theirs = [vendor, own, "vertex_ai", "bedrock"];
     let skip = usize::from(theirs.contains(&parts[0]) && parts.len() > 1);
     let Some(size) = size else {
