@@ -10,10 +10,12 @@
 
 mod expand;
 mod expression;
+mod governance;
 mod load;
 mod money;
 mod nearest;
 mod period;
+mod prices;
 mod raw;
 mod reference;
 mod report;
@@ -36,9 +38,11 @@ mod written;
 mod tests;
 
 pub use expression::Expression;
+pub use governance::{Governance, Sync, UnknownPrice};
 pub use load::{load, parse};
 pub use money::Nano;
 pub use period::{Length, NotALength, Schedule, Style, Unit, Window};
+pub use prices::PriceOverride;
 pub use reference::reference;
 pub use report::{Paint, Place, Problem, Report};
 pub use resolve::{RESERVED_HEADERS, Surroundings};

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::schema::{self, choices, definition};
 
 /// The order of the top-level tables: as an operator meets them.
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 16] = [
     "server",
     "admin",
     "timeouts",
@@ -23,6 +23,11 @@ const ORDER: [&str; 11] = [
     "providers",
     "models",
     "workflows",
+    "governance",
+    "customers",
+    "teams",
+    "keys",
+    "prices",
     "log",
     "trace",
     "scoring",
@@ -37,6 +42,7 @@ Every key of `config.toml`, printed from its schema; `config.toml` at the top of
 To print this page anew, run `UPDATE=1 cargo test -p trimtab --lib config::reference`.
 
 - A duration is a number and one of `us`, `ms`, `s`, `m`, `h`: `\"250ms\"`, `\"1.5s\"`.
+- A period, of budgets and of history, is a number and one of `m`, `h`, `d`, `w`, `M` (months), `Q` (quarters), `Y`: `\"1d\"`, `\"1M\"`.
 - A size is a number and one of `B`, `KiB`, `MiB`, `GiB`, `kB`, `MB`, `GB`: `\"32MiB\"`.
 - `\"${NAME}\"` in any string is replaced by the environment variable `NAME`, which must be set; `$$` is a dollar sign.
 - Unknown keys are refused.

@@ -20,12 +20,15 @@ use super::rules::Rule;
 use super::secret::Secret;
 use super::settings::Timeouts;
 use super::workflow::Workflow;
+use super::tenants::Budget;
 
 /// Whom we call: one origin, the dialect it speaks and the keys we hold there.
 #[derive(Clone, Debug)]
 pub struct Provider {
     /// Name in logs, metrics and route identities.
     pub name: String,
+    /// The vendor that it is, as the catalogue of prices calls it; none where nothing tells.
+    pub vendor: Option<&'static str>,
     /// Wire format of requests and responses.
     pub dialect: Dialect,
     /// Where it is.
@@ -48,6 +51,8 @@ pub struct Provider {
     pub extra_roots: Option<Vec<u8>>,
     /// Credentials; each is a route of its own.
     pub keys: Vec<Key>,
+    /// What everybody together may spend there; all of them hold.
+    pub budgets: Vec<Budget>,
 }
 
 /// One credential at a provider, with its share and its limits.
@@ -113,6 +118,8 @@ pub struct RouteSpec {
     pub price_input: f64,
     /// Price of an output token, nano-dollars (dollars per million × 1000); 0 means unknown, the default.
     pub price_output: f64,
+    /// The entry of the catalogue whose prices it has, as `vendor/model`; none: that of its provider and model.
+    pub price_as: Option<String>,
 }
 
 /// A wire format.
@@ -252,6 +259,7 @@ impl Provider {
     pub fn new(name: impl Into<String>, endpoint: Endpoint, keys: Vec<Key>) -> Self {
         Self {
             name: name.into(),
+            vendor: None,
             dialect: Dialect::default(),
             endpoint,
             limits: LimitDialect::default(),
@@ -263,6 +271,7 @@ impl Provider {
             headers: Vec::new(),
             extra_roots: None,
             keys,
+            budgets: Vec::new(),
         }
     }
 }
@@ -320,6 +329,7 @@ impl RouteSpec {
             weight: Self::WEIGHT,
             price_input: 0.0,
             price_output: 0.0,
+            price_as: None,
         }
     }
 }

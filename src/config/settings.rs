@@ -16,8 +16,11 @@ use std::time::Duration;
 use scoring::retry::RetryPolicy;
 use scoring::tuning::Tuning;
 
+use super::governance::Governance;
+use super::prices::PriceOverride;
 use super::routes::{Model, Provider};
 use super::secret::Secret;
+use super::tenants::Tenants;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +39,12 @@ pub struct Config {
     pub providers: Vec<Provider>,
     /// What clients may ask for, in the order written.
     pub models: Vec<Model>,
+    /// How virtual keys are asked for, and how money is kept.
+    pub governance: Governance,
+    /// Customers, teams and virtual keys.
+    pub tenants: Tenants,
+    /// Prices that go before the catalogue's, by `vendor/model` or `provider/model`, in the order written.
+    pub prices: Vec<(String, PriceOverride)>,
     /// Stand-in providers to run inside the process; none unless `[mock]` is written.
     pub mock: Option<crate::mock::Script>,
     /// Where decisions and outcomes are recorded; nowhere by default.

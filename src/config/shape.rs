@@ -345,6 +345,7 @@ impl<'w> Shape<'w, '_> {
             .as_str()
             .is_some_and(|text| text.parse::<f64>().is_ok());
         let is_number = matches!(found, "integer" | "float");
+        let unquoted = is_number || found == "datetime";
         let help = match (wanted_type(here.schema), format_of(here.schema)) {
             ("integer" | "number", _) if number_in_quotes => "write it without quotes".to_owned(),
             ("string", "trimtab-duration") if is_number => {
@@ -355,7 +356,7 @@ impl<'w> Shape<'w, '_> {
                 )
             }
             ("string", "trimtab-size") => "write it with its unit, in quotes".to_owned(),
-            ("string", _) if is_number => "write it in quotes".to_owned(),
+            ("string", _) if unquoted => "write it in quotes".to_owned(),
             _ => String::new(),
         };
         self.source.report(Problem {

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use super::money::Nano;
 use super::period::Schedule;
+use super::routes::Provider;
 use super::secret::Secret;
 
 /// Everybody who may ask and everything that holds for them.
@@ -100,6 +101,57 @@ pub struct Budget {
     pub schedule: Schedule,
     /// Whether what exceeds it is refused; otherwise it is only told.
     pub hard: bool,
+}
+
+impl Tenants {
+    /// Most budgets of one tier: more than a day, a week, a month and a year say nothing new.
+    pub const MOST_BUDGETS: usize = 4;
+
+    /// Most budgets that pay for one request, over all tiers: what one reservation holds.
+    pub const MOST_PAYING: usize = 12;
+
+    /// How many budgets pay for a request of this key to this provider: those of the key, of the key there, of its team and customer, and of the provider.
+    #[must_use]
+    pub fn paying(&self, key: &VirtualKey, provider: &Provider) -> usize {
+        let team = key.team.as_deref();
+        let team = team.and_then(|name| self.teams.iter().find(|team| team.name == name));
+        let customer = key
+            .customer
+            .as_deref()
+            .or_else(|| team?.customer.as_deref());
+        let customer = customer.and_then(|name| self.customers.iter().find(|it| it.name == name));
+        let allowances = [
+            Some(&key.allowance),
+            key.providers.get(&provider.name),
+            team.map(|team| &team.allowance),
+            customer.map(|customer| &customer.allowance),
+        ];
+        let of_tiers = allowances.into_iter().flatten();
+        let of_tiers: usize = of_tiers.map(|allowance| allowance.budgets.len()).sum();
+        of_tiers + provider.budgets.len()
+    }
+}
+
+impl VirtualKey {
+    /// Shortest secret, bytes: anything shorter can be guessed.
+    pub const SHORTEST_SECRET: usize = 16;
+
+    /// Longest secret, bytes: tokens of other systems are up to a few hundred.
+    pub const LONGEST_SECRET: usize = 1_024;
+
+    /// Most tags: each is a column of a bill.
+    pub const MOST_TAGS: usize = 16;
+
+    /// Longest name or value of a tag, characters.
+    pub const LONGEST_TAG: usize = 64;
+}
+
+impl Budget {
+    /// Smallest limit, dollars: a token of a cheap model.
+    pub const LEAST: f64 = 1e-6;
+
+    /// Largest limit, dollars: below [`Nano::MAX`].
+    pub const MOST: f64 = 4_500_000.0;
 }
 
 /// How fast a tier may ask; what is absent is not limited.

@@ -10,6 +10,7 @@ mod golden;
 mod meaning;
 mod mistakes;
 mod survival;
+mod tenants;
 
 use std::collections::BTreeMap;
 use std::io;

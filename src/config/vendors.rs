@@ -10,7 +10,8 @@
 //! - Names are unique, and may stand in a configuration.
 //! - Every base URL is one that a configuration takes, once its `{…}` are filled in.
 
-use super::routes::{Dialect, ImageRules, LimitDialect, Serves};
+use super::routes::{Dialect, Endpoint, ImageRules, LimitDialect, Serves};
+use super::written;
 
 /// What is known about one vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -360,6 +361,21 @@ pub(super) const VENDORS: &[Vendor] = &[
 #[must_use]
 pub fn vendor(name: &str) -> Option<&'static Vendor> {
     VENDORS.iter().find(|vendor| vendor.name == name)
+}
+
+/// The vendor that a provider is whose table names none: that at its host, or the cloud that alone speaks its dialect.
+pub(super) fn vendor_at(dialect: Dialect, endpoint: &Endpoint) -> Option<&'static str> {
+    let Endpoint::Url(url) = endpoint else {
+        return None;
+    };
+    if matches!(dialect, Dialect::Azure | Dialect::Vertex | Dialect::Bedrock) {
+        return Some(dialect.name());
+    }
+    let is_there = |vendor: &&Vendor| match written::endpoint(vendor.base_url) {
+        Some(Endpoint::Url(own)) => own.host == url.host && own.port == url.port,
+        _ => false,
+    };
+    VENDORS.iter().find(is_there).map(|vendor| vendor.name)
 }
 
 /// The names in a base URL that the operator has to fill in, in order, each once.

@@ -21,6 +21,7 @@ use toml::Spanned;
 
 use crate::mock::Fault;
 
+use super::period::Length;
 use super::routes::{BaseUrl, Endpoint, Scheme};
 use super::secret::Secret;
 use super::units;
@@ -31,6 +32,13 @@ pub(super) const ADDRESS_EXPECTED: &str =
 
 /// What a base URL looks like, for error messages.
 pub(super) const URL_EXPECTED: &str = "\"mock\", or a URL of http or https without credentials, query or fragment, such as \"https://api.openai.com/v1\"";
+
+/// What a period of the calendar looks like, for error messages.
+const PERIOD_EXPECTED: &str =
+    "a number of at least 1 and one of m, h, d, w, M, Q, Y, such as \"1d\", and ten years at most";
+
+/// What an instant looks like, for error messages.
+const INSTANT_EXPECTED: &str = "a date, a time and an offset, such as \"2027-01-01T00:00:00Z\"";
 
 /// What a fault looks like, for error messages.
 const FAULT_EXPECTED: &str = "the name of a fault, such as \"503\", \"429\" or \"cut-40\"";
@@ -49,6 +57,14 @@ pub(super) struct Named<T>(pub(super) Vec<(At<String>, T)>);
 /// A duration, written as `"250ms"`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Period(pub(super) Duration);
+
+/// A period of the calendar, written as `"1d"`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch(pub(super) Length);
+
+/// An instant, written as `"2027-01-01T00:00:00Z"`; seconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct When(pub(super) i64);
 
 /// A size in bytes, written as `"32MiB"`.
 #[derive(Clone, Copy, Debug)]
@@ -178,6 +194,17 @@ written_as_string!(Period, "duration", |text| units::duration(text).map(Period),
     "pattern": "^[0-9]+(\\.[0-9]{1,6})? ?(us|ms|s|m|h)$|\\$\\{",
     "examples": ["250ms", "10s", "5m"],
 });
+written_as_string!(Stretch, "period", |text| text.parse().ok().map(Stretch), {
+    "type": "string",
+    "format": "trimtab-period",
+    "pattern": "^[0-9]+[mhdwMQY]$|\\$\\{",
+    "examples": ["1d", "1M"],
+});
+written_as_string!(When, "expires", |text| instant(text).map(When), {
+    "type": "string",
+    "format": "trimtab-instant",
+    "examples": ["2027-01-01T00:00:00Z"],
+});
 written_as_string!(Size, "size", |text| units::size(text).map(Size), {
     "type": "string",
     "format": "trimtab-size",
@@ -209,10 +236,18 @@ pub(super) fn misfit(format: &str, text: &str) -> Option<&'static str> {
         "trimtab-size" => (units::size(text).is_some(), units::SIZE_EXPECTED),
         "trimtab-address" => (text.parse::<SocketAddr>().is_ok(), ADDRESS_EXPECTED),
         "trimtab-base_url" => (endpoint(text).is_some(), URL_EXPECTED),
+        "trimtab-period" => (text.parse::<Length>().is_ok(), PERIOD_EXPECTED),
+        "trimtab-instant" => (instant(text).is_some(), INSTANT_EXPECTED),
         "trimtab-fault" => (text.parse::<Fault>().is_ok(), FAULT_EXPECTED),
         _ => return None,
     };
     (!fits).then_some(expected)
+}
+
+/// The second that an instant of RFC 3339 lies in.
+fn instant(text: &str) -> Option<i64> {
+    let instant: jiff::Timestamp = text.parse().ok()?;
+    Some(instant.as_second())
 }
 
 /// Takes a base URL apart; `None` unless it has a scheme of http or https, a host, no credentials, no query and no fragment.

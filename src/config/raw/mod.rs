@@ -8,13 +8,22 @@
 //! - Every field has a description; a test says so.
 
 mod constants;
+mod governance;
 mod routes;
+mod tenants;
 mod workflows;
 
 use schemars::JsonSchema;
 use scoring::retry::RetryPolicy;
 use scoring::tuning::Tuning;
 use serde::Deserialize;
+
+pub(super) use governance::{RawGovernance, RawPrice, RawSync, RawUnknownPrice};
+
+pub(super) use tenants::{
+    RawAtProvider, RawBudget, RawCustomer, RawKeyProviders, RawRateLimits, RawStyle, RawTeam,
+    RawVirtualKey,
+};
 
 pub(super) use routes::{
     RawDialect, RawHttpVersion, RawKey, RawLimitDialect, RawModel, RawProvider, RawRoute,
@@ -54,6 +63,16 @@ pub(super) struct RawConfig {
     pub(super) models: Named<RawModel>,
     /// Endpoints of their own, by name: a model with parameters, instructions, limits and rules that hold for every request.
     pub(super) workflows: Named<RawWorkflow>,
+    /// How virtual keys are asked for, and how money is kept.
+    pub(super) governance: RawGovernance,
+    /// Who is billed, by name.
+    pub(super) customers: Named<RawCustomer>,
+    /// Keys that share budgets and limits, by name.
+    pub(super) teams: Named<RawTeam>,
+    /// Virtual keys, by name: what clients present, and what each may use and spend. The name stands in logs, metrics and bills.
+    pub(super) keys: Named<RawVirtualKey>,
+    /// Prices that go before those of the catalogue, by `VENDOR/MODEL` or `PROVIDER/MODEL`; the model by its name there.
+    pub(super) prices: Named<RawPrice>,
     /// Stand-in providers inside the process, for trying things out without an account: a provider whose `base_url` is `mock` is served by the one of its name.
     pub(super) mock: Option<crate::mock::Script>,
 }

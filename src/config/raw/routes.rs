@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::super::routes::{Key, Provider, RouteSpec};
 use super::super::units::written_duration;
 use super::super::written::{At, Named, Period, Place, SecretText};
-use super::{RawModelRetry, RawRule, RawTimeouts};
+use super::{RawBudget, RawModelRetry, RawRule, RawTimeouts};
 
 /// A provider: one origin, the dialect it speaks and the keys held there.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -45,6 +45,9 @@ pub(in crate::config) struct RawProvider {
     /// Credentials, each a route of its own. Without any, requests carry no credential.
     #[serde(default)]
     pub(in crate::config) keys: Vec<RawKey>,
+    /// What everybody together may spend there; at most four, and all of them hold.
+    #[serde(default)]
+    pub(in crate::config) budgets: Vec<RawBudget>,
 }
 
 /// One credential at a provider, with its share and its limits.
@@ -127,6 +130,8 @@ pub(in crate::config) struct RawRoute {
     /// Price of output, dollars per million tokens; 0 means unknown.
     #[schemars(range(min = 0.0, max = 1e6), extend("default" = 0.0))]
     pub(in crate::config) price_output: Option<At<f64>>,
+    /// Entry of the catalogue whose prices the route has, such as `openai/gpt-4o`: for deployments and fine-tunes with names of their own. The default is the provider's vendor and the model's name there.
+    pub(in crate::config) price_as: Option<At<String>>,
 }
 
 /// A wire format.

@@ -7,11 +7,14 @@
 //! - Every problem is reported; a value with a problem takes its default, so that checking goes on.
 //! - The result is used only if nothing was reported.
 
+mod allowance;
+mod governance;
 mod graph;
 mod models;
 mod providers;
 mod rules;
 mod scoring;
+mod tenants;
 mod workflows;
 
 use std::io;
@@ -32,6 +35,7 @@ use super::settings::{Admin, Config, Log, LogFormat, LogLevel, Server, Timeouts,
 use super::source::Source;
 use super::units::written_duration;
 use super::written::{At, Period, SecretText};
+use tenants::named;
 
 /// Smallest `max_head`, bytes: the HTTP reader's own buffer.
 const LEAST_HEAD: usize = 8 << 10;
@@ -61,7 +65,12 @@ pub(super) fn resolve(
     around: &Surroundings<'_>,
     source: &mut Source<'_>,
 ) -> Config {
-    let mut resolver = Resolver { source, around };
+    let mut resolver = Resolver {
+        source,
+        around,
+        teams: named(&raw.teams),
+        keys: named(&raw.keys),
+    };
     let server = resolver.server(&raw.server);
     let admin = resolver.admin(&raw.admin, server.listen);
     let timeouts = resolver.timeouts(&raw.timeouts, "timeouts", Timeouts::default());
@@ -70,6 +79,9 @@ pub(super) fn resolve(
     let providers = resolver.providers(&raw.providers);
     resolver.stand_ins(&raw);
     let models = resolver.models(&raw, &providers, timeouts, retry);
+    let governance = resolver.governance(&raw.governance);
+    let tenants = resolver.tenants(&raw, &providers, &models);
+    let prices = resolver.prices(&raw);
     Config {
         server,
         admin,
@@ -78,6 +90,9 @@ pub(super) fn resolve(
         tuning,
         providers,
         models,
+        governance,
+        tenants,
+        prices,
         mock: raw.mock,
         trace: raw.trace.and_then(|raw| trace(&raw)),
         log: log(&raw.log),
@@ -88,6 +103,10 @@ pub(super) fn resolve(
 struct Resolver<'r, 's> {
     source: &'r mut Source<'s>,
     around: &'r Surroundings<'r>,
+    /// Teams that are declared, which rules may name.
+    teams: Vec<String>,
+    /// Virtual keys that are declared, which rules may name.
+    keys: Vec<String>,
 }
 
 impl Resolver<'_, '_> {

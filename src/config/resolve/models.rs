@@ -122,6 +122,9 @@ impl Resolver<'_, '_> {
                 self.unknown_provider(at, &format!("{path}.provider"), providers);
                 continue;
             };
+            if let Some(at) = &raw.price_as {
+                self.priced(at, &format!("{path}.price_as"));
+            }
             let route = route(raw, provider, &name.value);
             let twin = |other: &RouteSpec| other.provider == provider && other.model == route.model;
             if routes.iter().any(twin) {
@@ -289,6 +292,7 @@ fn route(raw: &RawRoute, provider: usize, model: &str) -> RouteSpec {
         max_output_tokens: raw.max_output_tokens.as_ref().map(|at| at.value),
         price_input: price(&raw.price_input),
         price_output: price(&raw.price_output),
+        price_as: raw.price_as.as_ref().map(|at| at.value.clone()),
         ..RouteSpec::new(provider, upstream)
     }
 }

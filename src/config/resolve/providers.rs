@@ -121,8 +121,11 @@ impl Resolver<'_, '_> {
         if let Some(at) = &raw.responses {
             serves.responses = at.value;
         }
+        let known_as = vendor.map(|vendor| vendor.name);
+        let known_as = known_as.or_else(|| vendors::vendor_at(dialect, &endpoint));
         let new = Provider::new(&*name.value, endpoint, keys);
         Provider {
+            vendor: known_as,
             dialect,
             limits: raw.limits.as_ref().map_or_else(
                 || vendor.map_or(dialect.limits(), |vendor| vendor.limits),
@@ -146,6 +149,7 @@ impl Resolver<'_, '_> {
             ),
             headers: self.headers(&raw.headers, &path),
             extra_roots: raw.ca_file.as_ref().and_then(|at| self.roots(at, &path)),
+            budgets: self.budgets(&raw.budgets, &path),
             ..Provider::new(new.name, new.endpoint, new.keys)
         }
     }

@@ -73,6 +73,7 @@ impl Resolver<'_, '_> {
         conditions.extend(raw.stream.as_ref().map(|at| Condition::Stream(at.value)));
         conditions.extend(least.map(|at| Condition::AtLeast(at.value)));
         conditions.extend(most.map(|at| Condition::AtMost(at.value)));
+        self.who_asks(raw, path);
         conditions.extend(
             raw.team
                 .as_ref()
@@ -85,6 +86,19 @@ impl Resolver<'_, '_> {
             conditions.extend(self.expression(at, &format!("{path}.when")));
         }
         conditions
+    }
+
+    /// Refuses a team or key that is not declared, if any is; while none is, headers may say who asks.
+    fn who_asks(&mut self, raw: &RawRule, path: &str) {
+        let named = [
+            (&raw.team, "team", self.teams.clone()),
+            (&raw.key, "key", self.keys.clone()),
+        ];
+        for (at, kind, names) in named {
+            if let Some(at) = at.as_ref().filter(|_| !names.is_empty()) {
+                self.declared(at, &format!("{path}.{kind}"), kind, &names);
+            }
+        }
     }
 
     fn header_conditions(

@@ -148,6 +148,7 @@ fn the_reference_states_the_defaults() {
     assert_eq!(written.retry, least.retry);
     assert_eq!(written.tuning, least.tuning);
     assert_eq!(written.log, least.log);
+    assert_eq!(written.governance, least.governance);
 }
 
 #[test]
@@ -166,6 +167,7 @@ fn the_reference_loads_with_every_example_uncommented() {
         ("AWS_ACCESS_KEY_ID", "AKIA0"),
         ("AWS_SECRET_ACCESS_KEY", "k-6"),
         ("VERTEX_CREDENTIALS", "k-7"),
+        ("TRIMTAB_KEY_CI", "a-key-of-its-own-0"),
     ];
     let config = parse_with(&uncommented.join("\n"), &variables).unwrap();
     assert_eq!(config.providers.len(), 11);
@@ -181,6 +183,7 @@ fn the_reference_loads_with_every_example_uncommented() {
     assert_eq!(config.models[0].routes.len(), 6);
     assert!(config.providers[0].extra_roots.is_some());
     assert!(config.trace.is_some());
+    assert_eq!(config.tenants.keys.len(), 1);
     for (name, _) in variables {
         assert!(text.contains(&format!("${{{name}}}")), "{name}");
     }

@@ -160,6 +160,140 @@ const MISTAKES: &[(&str, &str)] = &[
         "[server]\ntoken = \"${TOKEN}\"\nlisten = \"0.0.0.0:80\"",
         "the environment variable TOKEN is not set",
     ),
+    (
+        "[governance]\nsync = \"2s\"",
+        "\"2s\" is not one of the choices",
+    ),
+    ("[governance]\nkeep = \"5\"", "\"5\" is not a valid keep"),
+    (
+        "[governance]\nkeep_size = \"1KiB\"",
+        "keep_size is too small",
+    ),
+    ("[governance]\ndata = \"\"", "\"\" is not a valid data"),
+    (
+        "[governance]\nassumed_output_tokens = 0",
+        "assumed_output_tokens is out of range: 0",
+    ),
+    ("[customers.\"a b\"]", "\"a b\" cannot be a name here"),
+    (
+        "[customers.c]\nbudgets = [{ limit = 0, period = \"1d\" }]",
+        "limit is out of range: 0",
+    ),
+    (
+        "[customers.c]\nbudgets = [{ limit = 1.0 }]",
+        "customers.c.budgets[0] lacks the key \"period\"",
+    ),
+    (
+        "[customers.c]\nbudgets = [{ limit = 1.0, period = \"1s\" }]",
+        "\"1s\" is not a valid period",
+    ),
+    (
+        "[customers.c]\nbudgets = [{ limit = 1.0, period = \"1d\", zone = \"Europe/Berln\" }]",
+        "no time zone is named \"Europe/Berln\", did you mean \"Europe/Berlin\"?",
+    ),
+    (
+        "[customers.c]\nbudgets = [{ limit = 1.0, period = \"1d\", style = \"rolling\", zone = \"UTC\" }]",
+        "a rolling budget has no time zone",
+    ),
+    (
+        "[customers.c]\nbudgets = [{ limit = 1.0, period = \"1d\" }, { limit = 2.0, period = \"1d\" }]",
+        "customers.c has two budgets for 1d",
+    ),
+    (
+        "[customers.c]\nbudgets = [{ limit = 1.0, period = \"1d\" }, { limit = 1.0, period = \"2d\" }, { limit = 1.0, period = \"3d\" }, { limit = 1.0, period = \"4d\" }, { limit = 1.0, period = \"5d\" }]",
+        "customers.c has more than 4 budgets",
+    ),
+    (
+        "[customers.c]\nrate_limits = { requests_per_minute = 0 }",
+        "requests_per_minute is out of range: 0",
+    ),
+    ("[customers.c]\nmodels = [\"n\"]", "no model is named \"n\""),
+    (
+        "[customers.c]\nproviders = [\"P\"]",
+        "no provider is named \"P\", did you mean \"p\"?",
+    ),
+    (
+        "[teams.t]\ncustomer = \"acme\"",
+        "no customer is named \"acme\"",
+    ),
+    ("[keys.k]", "keys.k lacks the key \"secret\""),
+    (
+        "[keys.k]\nsecret = \"0123456789abcde\"",
+        "the secret of keys.k is so short that it could be guessed",
+    ),
+    (
+        "[keys.k]\nsecret = \"0123456789abcdef\"\nteam = \"search\"\n[teams.serach]",
+        "no team is named \"search\", did you mean \"serach\"?",
+    ),
+    (
+        "[keys.k]\nsecret = \"0123456789abcdef\"\nteam = \"t\"\ncustomer = \"c\"\n[teams.t]\n[customers.c]",
+        "keys.k has a team and a customer",
+    ),
+    (
+        "[keys.k]\nsecret = \"0123456789abcdef\"\n[keys.l]\nsecret = \"0123456789abcdef\"\n",
+        "keys.l has the same secret as keys.k",
+    ),
+    (
+        "[keys.k]\nsecret = \"0123456789abcdef\"\n[admin]\ntoken = \"0123456789abcdef\"",
+        "keys.k has the same secret as the token of [admin]",
+    ),
+    (
+        "[keys.k]\nsecret = \"0123456789abcdef\"\nexpires = \"2027-01-01\"",
+        "\"2027-01-01\" is not a valid expires",
+    ),
+    (
+        "[keys.k]\nsecret = \"0123456789abcdef\"\nexpires = 2027-01-01T00:00:00Z",
+        "\"expires\" is a datetime",
+    ),
+    (
+        "[keys.k]\nsecret = \"0123456789abcdef\"\ntags = { \"\" = \"x\" }",
+        "\"\" cannot be the name of a tag",
+    ),
+    (
+        "[keys.k]\nsecret = \"0123456789abcdef\"\ntags = { a = \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\" }",
+        "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\" cannot be the value of a tag",
+    ),
+    (
+        "[keys.k]\nsecret = \"0123456789abcdef\"\ntags = { t0 = \"\", t1 = \"\", t2 = \"\", t3 = \"\", t4 = \"\", t5 = \"\", t6 = \"\", t7 = \"\", t8 = \"\", t9 = \"\", t10 = \"\", t11 = \"\", t12 = \"\", t13 = \"\", t14 = \"\", t15 = \"\", t16 = \"\" }",
+        "keys.k has more than 16 tags",
+    ),
+    (
+        "[keys.k]\nsecret = \"0123456789abcdef\"\n[keys.k.providers.q]",
+        "no provider is named \"q\"",
+    ),
+    (
+        "[keys.k]\nsecret = \"0123456789abcdef\"\nproviders = 1",
+        "\"providers\" is an integer",
+    ),
+    (
+        "[keys.k]\nsecret = \"0123456789abcdef\"\nproviders = [\"q\"]",
+        "no provider is named \"q\"",
+    ),
+    (
+        "[prices.\"opnai/x\"]\ninput = 1",
+        "no provider or vendor is named \"opnai\", did you mean \"openai\"?",
+    ),
+    (
+        "[prices.openai]\ninput = 1",
+        "\"openai\" does not say whose model it is",
+    ),
+    ("[prices.\"p/x\"]", "prices.\"p/x\" has no price"),
+    (
+        "[prices.\"p/x\"]\nimage = 1001",
+        "image is out of range: 1001",
+    ),
+    (
+        "[models.n]\nroutes = [{ provider = \"p\", price_as = \"gpt-4o\" }]",
+        "\"gpt-4o\" does not say whose model it is",
+    ),
+    (
+        "[keys.k]\nsecret = \"0123456789abcdef\"\n[models.n]\nroutes = [{ provider = \"p\" }]\nrules = [{ key = \"j\", model = \"m\" }]",
+        "no key is named \"j\"",
+    ),
+    (
+        "[teams.search]\n[models.n]\nroutes = [{ provider = \"p\" }]\nrules = [{ team = \"serach\", model = \"m\" }]",
+        "no team is named \"serach\", did you mean \"search\"?",
+    ),
     ("[server\n", "is not TOML: unclosed table"),
 ];
 
