@@ -48,7 +48,7 @@ pub(in crate::config) struct RawTeam {
 
 /// A credential that a client holds, with what it may use and spend.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 #[schemars(rename = "VirtualKey")]
 pub(in crate::config) struct RawVirtualKey {
     /// What the client presents, 16 to 1024 bytes: `"${NAME}"` reads it from the environment.
@@ -64,13 +64,16 @@ pub(in crate::config) struct RawVirtualKey {
     #[schemars(extend("default" = false))]
     pub(in crate::config) disabled: Option<At<bool>>,
     /// What its costs are attributed to, such as `{ project = "nightly" }`; at most 16, names and values of at most 64 characters.
+    #[serde(default)]
     pub(in crate::config) tags: Named<At<String>>,
     /// Whether what it sends and gets may be logged, where logging of content is on.
     #[schemars(extend("default" = true))]
     pub(in crate::config) log_content: Option<At<bool>>,
     /// What it may spend; at most four, and all of them hold.
+    #[serde(default)]
     pub(in crate::config) budgets: Vec<RawBudget>,
     /// How fast it may ask.
+    #[serde(default)]
     pub(in crate::config) rate_limits: RawRateLimits,
     /// Models that it may ask for, by the names that clients use; `*` stands for any text. The default is what its team or customer may, and an empty list is none.
     pub(in crate::config) models: Option<Vec<At<String>>>,

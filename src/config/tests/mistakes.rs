@@ -162,7 +162,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "[governance]\nsync = \"2s\"",
-        "\"2s\" is not one of the choices",
+        "\"2s\" is not one of the choices, did you mean \"1s\"?",
     ),
     ("[governance]\nkeep = \"5\"", "\"5\" is not a valid keep"),
     (
