@@ -41,7 +41,7 @@ const LOST: &[(&str, &str, &str)] = &[
     (
         "governance",
         "virtual keys, budgets and their limits are not carried over",
-        "clients are known by the token of [server]",
+        "write them under [keys], [teams] and [customers], see docs/GOVERNANCE.md",
     ),
     (
         "auth_config",

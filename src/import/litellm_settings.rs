@@ -22,6 +22,13 @@ const OWN_STATE: &str = "the gateway keeps its state in the process";
 /// Why nothing about keys of users is carried over.
 const ONE_TOKEN: &str = "clients are known by the token of [server]";
 
+/// Why no budget of the whole proxy is carried over.
+const OF_TENANTS: &str = "budgets belong to keys, teams, customers and providers";
+
+/// Where they are written.
+const TENANTS: &str =
+    "write `budgets` under [keys], [teams], [customers] or [providers], see docs/GOVERNANCE.md";
+
 /// Settings of every section that are known to have no counterpart, with the reason and what to do.
 const LOST: &[(&str, &str, &str)] = &[
     ("routing_strategy", SCORED, ""),
@@ -151,9 +158,9 @@ const LOST: &[(&str, &str, &str)] = &[
         "alert on /metrics of the admin plane",
     ),
     ("custom_auth", ONE_TOKEN, ""),
-    ("max_budget", ONE_TOKEN, ""),
-    ("budget_duration", ONE_TOKEN, ""),
-    ("default_team_settings", ONE_TOKEN, ""),
+    ("max_budget", OF_TENANTS, TENANTS),
+    ("budget_duration", OF_TENANTS, TENANTS),
+    ("default_team_settings", OF_TENANTS, TENANTS),
     ("ui_username", ONE_TOKEN, ""),
     ("ui_password", ONE_TOKEN, ""),
     ("salt_key", ONE_TOKEN, ""),
