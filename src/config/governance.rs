@@ -51,14 +51,14 @@ pub enum Sync {
 impl Governance {
     /// Beside the file.
     pub const DATA: &str = "data";
-    /// 4,096 tokens: more than nine in ten answers have; what is reserved too much is given back within the request, what is reserved too little could overspend.
+    /// 4,096 tokens: a long answer. More refuses requests while a budget nears its end, although they would cost less; less lets a long one cost more than was reserved.
     pub const ASSUMED_OUTPUT_TOKENS: u32 = 4_096;
     /// 90 days: a quarter's bill can be taken apart; sums by day stay for ever.
     pub const KEEP: Length = Length {
         count: 90,
         unit: Unit::Day,
     };
-    /// 4 GiB: some ten million requests, and it fits the smallest disk that is rented.
+    /// 4 GiB: it fits the smallest disk that is rented, beside the ledger.
     pub const KEEP_SIZE: usize = 4 << 30;
 }
 

@@ -149,7 +149,6 @@ impl Resolver<'_, '_> {
     }
 
     fn zone(&mut self, at: &At<String>, path: String) -> TimeZone {
-        // Why: the database also takes a name for the machine's own zone, which is not the operator's word.
         if let Ok(zone) = TimeZone::get(&at.value) {
             return zone;
         }
