@@ -54,9 +54,9 @@ pub use rules::{CREDENTIALS, Condition, Rule};
 pub use schema::schema;
 pub use secret::Secret;
 pub use settings::{Admin, Config, Log, LogFormat, LogLevel, Server, Timeouts, Trace};
-pub use vendors::{Vendor, vendor};
 pub use tenants::{
     Allowance, Budget, Credential, Customer, Pattern, RateLimits, Team, Tenants, VirtualKey,
 };
+pub use vendors::{Vendor, vendor};
 pub use watch::Watch;
 pub use workflow::{Limits, Workflow};

@@ -19,8 +19,8 @@ use scoring::retry::RetryPolicy;
 use super::rules::Rule;
 use super::secret::Secret;
 use super::settings::Timeouts;
-use super::workflow::Workflow;
 use super::tenants::Budget;
+use super::workflow::Workflow;
 
 /// Whom we call: one origin, the dialect it speaks and the keys we hold there.
 #[derive(Clone, Debug)]
