@@ -20,6 +20,7 @@ pub mod health;
 pub mod latency;
 pub mod outcome;
 pub mod pace;
+pub mod refill;
 pub mod retry;
 pub mod route;
 pub mod select;

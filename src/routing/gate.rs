@@ -1,7 +1,7 @@
 //! May one more request pass now?
 //!
 //! A gate bounds the requests of a workflow in a minute and in flight.
-//! It keeps one instant, up to which the minute's allowance is spent (the generic cell rate algorithm), and one count.
+//! It keeps what is left of the minute's allowance ([`Refill`]), and one count.
 //!
 //! # Invariants
 //! - Passing never waits and never locks.
@@ -9,14 +9,12 @@
 //! - The limits are the caller's: they may change from one request to the next.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use scoring::refill::Refill;
 use scoring::time::{Span, Time};
 
 use crate::config::Limits;
-
-/// What an allowance is for, nanoseconds.
-const MINUTE: u64 = 60_000_000_000;
 
 /// When to try again while too many are in flight: nobody knows, and this is about how long an answer takes.
 const A_MOMENT: Span = Span::from_secs(1);
@@ -24,8 +22,8 @@ const A_MOMENT: Span = Span::from_secs(1);
 /// A gate; it is shared by all who pass it.
 #[derive(Debug, Default)]
 pub struct Gate {
-    /// When the allowance will be whole again, nanoseconds. Only this word decides, so no order with others is needed.
-    whole_at: AtomicU64,
+    minute: Refill,
+    /// It guards nothing but itself, so no order with others is needed.
     in_flight: AtomicU32,
 }
 
@@ -61,28 +59,11 @@ impl Gate {
             .map_err(|_| Full::Concurrency(A_MOMENT))?;
         let pass = Pass(Arc::clone(self));
         if let Some(per_minute) = limits.requests_per_minute {
-            self.spend(per_minute, now).map_err(Full::Minute)?;
+            self.minute
+                .spend(1, per_minute, now)
+                .map_err(Full::Minute)?;
         }
         Ok(pass)
-    }
-
-    /// Spends one request's share of a minute; how long to wait if there is none left.
-    fn spend(&self, per_minute: u32, now: Time) -> Result<(), Span> {
-        let share = MINUTE / u64::from(per_minute.max(1));
-        let now = now.as_micros().saturating_mul(1_000);
-        let latest = now.saturating_add(MINUTE);
-        let after = |whole_at: u64| whole_at.max(now).saturating_add(share);
-        let spent = |whole_at: u64| Some(after(whole_at)).filter(|after| *after <= latest);
-        match self
-            .whole_at
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spent)
-        {
-            Ok(_) => Ok(()),
-            Err(whole_at) => {
-                let wait = after(whole_at).saturating_sub(latest);
-                Err(Span::from_micros(wait.div_ceil(1_000)))
-            }
-        }
     }
 }
 
