@@ -14,3 +14,15 @@ mod sources;
 
 pub use credential::{Digest, Form, LONGEST, PREFIX, Pepper, RANDOM, SHORTEST, form, make};
 pub use sources::Sources;
+mod account;
+mod chain;
+mod pace;
+mod slices;
+mod turn;
+mod word;
+
+pub use account::{Account, View};
+pub use chain::{Charge, Hold, MOST, Refusal, reserve};
+pub use pace::{Pace, Passes, Rate, TIERS, Tier, TooFast, pass};
+pub use turn::Turns;
+pub use word::Tag;
