@@ -14,6 +14,7 @@ use loom::thread;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use scoring::internals::{Ceilings, Errors, circuit_bits};
+use scoring::refill::Refill;
 use scoring::route::{Ask, Attempt, End, Parent, Prior, Route, ToldLimits};
 use scoring::select::{Candidate, Decision, Mode, Pick, Pool, Tried, select};
 use scoring::time::Time;
@@ -217,6 +218,30 @@ fn the_circuit_equals_some_serial_order() {
         assert!(
             expected.contains(&found),
             "{found} is neither of {expected:?}"
+        );
+    });
+}
+
+/// What two threads spend of an allowance of two is as much as there is, whoever gives back in between.
+#[test]
+fn an_allowance_is_spent_once() {
+    model(3, || {
+        let refill = Arc::new(Refill::default());
+        let other = Arc::clone(&refill);
+        let beside = thread::spawn(move || {
+            let first = other.spend(1, 2, at(100)).is_ok();
+            if first {
+                other.give_back(1, 2);
+            }
+            other.spend(1, 2, at(100)).is_ok()
+        });
+        let spent = refill.spend(2, 2, at(100)).is_ok();
+        let both = beside.join().unwrap();
+        let left = refill.spend(1, 2, at(100)).is_ok();
+        assert!(!(spent && both), "three of two");
+        assert_eq!(
+            left, !spent,
+            "the other thread leaves one, this one nothing"
         );
     });
 }
