@@ -26,3 +26,5 @@ pub use chain::{Charge, Hold, MOST, Refusal, reserve};
 pub use pace::{Pace, Passes, Rate, TIERS, Tier, TooFast, pass};
 pub use turn::Turns;
 pub use word::Tag;
+pub mod books;
+pub mod journal;

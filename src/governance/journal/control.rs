@@ -1,0 +1,244 @@
+//! Who opens, syncs and closes the journal's files?
+//!
+//! One thread, once a second, off the path of requests.
+//! It holds every live file by a shared handle, so it can sync what workers write without asking them.
+//!
+//! # Invariants
+//! - A file is synced once more after its last record, and only then no longer live.
+//! - A failed sync is told, counted, and tried again.
+
+use std::collections::HashSet;
+use std::io;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_queue::ArrayQueue;
+
+use super::disk::Disk;
+use super::writer::{Lane, Segment, UNSEEN, Writer};
+
+/// Names that are tried for a new file, each a microsecond on, before it is put off to the next turn.
+const NAMES_TRIED: i64 = 8;
+
+/// How much a loss of power may take; a crash of the process takes nothing either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// What the operating system has not written yet.
+    Os,
+    /// The last second.
+    #[default]
+    EverySecond,
+}
+
+/// A text that says no way to sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("sync is \"os\" or \"1s\"")]
+pub struct UnknownSync;
+
+impl FromStr for Sync {
+    type Err = UnknownSync;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSync> {
+        match text {
+            "os" => Ok(Self::Os),
+            "1s" => Ok(Self::EverySecond),
+            _ => Err(UnknownSync),
+        }
+    }
+}
+
+/// The journal as the control thread sees it.
+#[derive(Debug)]
+pub struct Journal {
+    disk: Arc<dyn Disk>,
+    sync: Sync,
+    lanes: Vec<Arc<Lane>>,
+    live: Vec<Watched>,
+    /// Files that were there at the start, and those that were closed since.
+    closed: HashSet<String>,
+    workers: u32,
+    latest: i64,
+    unsynced_folder: bool,
+}
+
+/// A live file and how much of it is known to be safe.
+#[derive(Debug)]
+struct Watched {
+    segment: Arc<Segment>,
+    synced: u64,
+}
+
+/// A file of the journal that may be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readable {
+    /// Its name.
+    pub name: String,
+    /// Bytes of it that may be read; none of a file that is not written any more: all of it.
+    pub end: Option<u64>,
+}
+
+/// What a turn of the control thread came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tended {
+    /// Files that could not be synced, the folder included; after a loss of power what is in them may be gone.
+    pub unsynced: u32,
+    /// Workers for which no file could be opened ahead.
+    pub unopened: u32,
+    /// Files that are live.
+    pub live: u32,
+}
+
+impl Journal {
+    /// A journal in a folder; what is there already is read and never written.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn open(disk: Arc<dyn Disk>, sync: Sync) -> io::Result<Self> {
+        let closed = disk.list()?.into_iter().collect();
+        Ok(Self {
+            disk,
+            closed,
+            sync,
+            lanes: Vec::new(),
+            live: Vec::new(),
+            workers: 0,
+            latest: 0,
+            unsynced_folder: false,
+        })
+    }
+
+    /// The end for one more worker, with a file ready if one can be made; `now` in µs since 1970.
+    #[must_use]
+    pub fn writer(&mut self, now: i64) -> Writer {
+        let lane = Arc::new(Lane {
+            worker: self.workers,
+            disk: Arc::clone(&self.disk),
+            next: ArrayQueue::new(1),
+            unseen: ArrayQueue::new(UNSEEN),
+            ended: AtomicBool::new(false),
+        });
+        self.workers += 1;
+        self.lanes.push(Arc::clone(&lane));
+        self.open_ahead(&lane, now);
+        Writer::new(lane)
+    }
+
+    /// Does what is due: takes note of files, syncs them, lets closed ones go and opens the next ones.
+    ///
+    /// To be called once a second; `now` in µs since 1970.
+    pub fn tend(&mut self, now: i64) -> Tended {
+        let mut tended = Tended::default();
+        self.adopt();
+        let lanes = self.lanes.clone();
+        for lane in &lanes {
+            // Acquire: pairs with the release in `Writer::drop`.
+            if lane.ended.load(Ordering::Acquire) {
+                while let Some(unused) = lane.next.pop() {
+                    unused.close();
+                }
+            } else if lane.next.is_empty() && !self.open_ahead(lane, now) {
+                tended.unopened += 1;
+            }
+        }
+        self.adopt();
+        self.lanes
+            .retain(|lane| !lane.ended.load(Ordering::Acquire) || !lane.unseen.is_empty());
+        let sync = self.sync;
+        self.live.retain_mut(|watched| {
+            // Acquire: pairs with the release in `Segment::close`, so that the sync below covers all of it.
+            let closed = watched.segment.closed.load(Ordering::Acquire);
+            let safe = watched.sync(sync);
+            tended.unsynced += u32::from(!safe);
+            let done = closed && safe;
+            if done {
+                self.closed.insert(watched.segment.name.clone());
+            }
+            !done
+        });
+        if self.unsynced_folder && self.sync == Sync::EverySecond {
+            self.unsynced_folder = self.disk.sync().is_err();
+            tended.unsynced += u32::from(self.unsynced_folder);
+        }
+        tended.live = u32::try_from(self.live.len()).unwrap_or(u32::MAX);
+        tended
+    }
+
+    /// The files that may be read, oldest first, and how far.
+    ///
+    /// A file that a writer has just made and not told of yet is left out.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn files(&mut self) -> io::Result<Vec<Readable>> {
+        let mut names = self.disk.list()?;
+        names.retain(|name| is_journal(name));
+        names.sort_unstable();
+        self.adopt();
+        self.closed.retain(|name| names.binary_search(name).is_ok());
+        let readable = |name: String| {
+            let live = self.live.iter().find(|file| file.segment.name == name);
+            let end = match live {
+                // Acquire: pairs with the release in `Writer::append`.
+                Some(file) => Some(file.segment.written.load(Ordering::Acquire)),
+                None if self.closed.contains(&name) => None,
+                None => return None,
+            };
+            Some(Readable { name, end })
+        };
+        Ok(names.into_iter().filter_map(readable).collect())
+    }
+
+    /// Takes note of the files that writers had to open themselves.
+    fn adopt(&mut self) {
+        for lane in &self.lanes {
+            while let Some(segment) = lane.unseen.pop() {
+                self.live.push(Watched { segment, synced: 0 });
+                self.unsynced_folder = true;
+            }
+        }
+    }
+
+    /// Opens a worker's next file; tells whether there is one now.
+    fn open_ahead(&mut self, lane: &Lane, now: i64) -> bool {
+        for _ in 0..NAMES_TRIED {
+            self.latest = now.max(self.latest + 1);
+            match Segment::create(&*self.disk, self.latest, lane.worker) {
+                Ok(segment) => {
+                    self.live.push(Watched {
+                        segment: Arc::clone(&segment),
+                        synced: 0,
+                    });
+                    self.unsynced_folder = true;
+                    return lane.next.push(segment).is_ok();
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+}
+
+/// Whether a file of the folder is a journal's.
+fn is_journal(name: &str) -> bool {
+    std::path::Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension == "log")
+}
+
+impl Watched {
+    /// Syncs what is new; tells whether all that may be read is as safe as asked for.
+    fn sync(&mut self, sync: Sync) -> bool {
+        // Acquire: pairs with the release in `Writer::append`.
+        let written = self.segment.written.load(Ordering::Acquire);
+        if sync == Sync::Os || written == self.synced {
+            return true;
+        }
+        let safe = self.segment.log.sync().is_ok();
+        if safe {
+            self.synced = written;
+        }
+        safe
+    }
+}
