@@ -19,5 +19,6 @@ pub mod observe;
 pub mod proxy;
 pub mod routing;
 pub mod server;
+pub mod store;
 pub mod stream;
 pub mod upstream;
