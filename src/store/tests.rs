@@ -222,8 +222,8 @@ fn windows_beyond_the_latest_are_forgotten() {
     );
 }
 
-#[test]
-fn usage_is_grouped_and_whole_days_outlive_entries() {
+/// Two entries of one customer on days 0 and 1, one of another on day 2.
+fn three_days() -> Database {
     let mut database = Database::in_memory().unwrap();
     let other = Entry {
         labels: 5,
@@ -231,78 +231,72 @@ fn usage_is_grouped_and_whole_days_outlive_entries() {
         ..entry(3, 2 * DAY)
     };
     commit(&mut database, &[entry(1, DAY - 1), entry(2, DAY), other]);
-    let ask =
-        |database: &Database, from, to, groups: &[Group]| -> Vec<(Vec<Option<String>>, i64, i64)> {
-            let usage = database.usage(Range { from, to }, groups).unwrap();
-            usage
-                .into_iter()
-                .map(|row| (row.group, row.attempts, row.charged))
-                .collect()
-        };
-    let named = |names: &[&str]| -> Vec<Option<String>> {
-        names.iter().map(|name| Some((*name).to_owned())).collect()
-    };
+    database
+}
+
+/// Groups with their attempts and charges.
+type Groups = Vec<(Vec<Option<String>>, i64, i64)>;
+
+fn ask(database: &Database, from: i64, to: i64, groups: &[Group]) -> Groups {
+    let usage = database.usage(Range { from, to }, groups).unwrap();
+    let sums = |row: Usage| (row.group, row.attempts, row.charged);
+    usage.into_iter().map(sums).collect()
+}
+
+fn named(names: &[&str]) -> Vec<Option<String>> {
+    names.iter().map(|name| Some((*name).to_owned())).collect()
+}
+
+#[test]
+fn usage_is_grouped() {
+    let database = three_days();
+    let all = |groups: &[Group]| ask(&database, 0, 3 * DAY, groups);
     let tag = Group::Tag("project \"x\"".to_owned());
-    assert_eq!(ask(&database, 0, 3 * DAY, &[]), [(vec![], 3, 120)]);
+    assert_eq!(all(&[]), [(vec![], 3, 120)]);
     assert_eq!(
-        ask(&database, 0, 3 * DAY, &[Group::Customer, tag.clone()]),
+        all(&[Group::Customer, tag]),
         [
             (named(&["umbrella", "daily"]), 1, 100),
             (named(&["acme", "nightly"]), 2, 20)
         ]
     );
     assert_eq!(
-        ask(&database, 0, 3 * DAY, &[Group::Key, Group::Route]),
+        all(&[Group::Key, Group::Route]),
         [(named(&["ci", "openai/gpt"]), 3, 120)]
     );
     assert_eq!(
-        ask(&database, 0, 3 * DAY, &[Group::Team, Group::Provider]),
+        all(&[Group::Team, Group::Provider]),
         [(vec![None, None], 3, 120)]
     );
     assert_eq!(
-        ask(&database, 0, 3 * DAY, &[Group::Tag("' OR 1".to_owned())]),
+        all(&[Group::Tag("' OR 1".to_owned())]),
         [(vec![None], 3, 120)]
     );
+    let usage = &database.usage(Range { from: 0, to: DAY }, &[]).unwrap()[0];
+    let ends = (usage.estimated, usage.canceled, usage.failed);
+    assert_eq!(ends, (1, 0, 1));
+    assert_eq!((usage.input, usage.output), (7, i64::from(u32::MAX)));
+}
+
+#[test]
+fn whole_days_outlive_entries_and_parts_come_from_them() {
+    let mut database = three_days();
     assert_eq!(
         ask(&database, DAY - 1, 2 * DAY, &[Group::Day]),
         [
             (named(&["1970-01-01"]), 1, 10),
             (named(&["1970-01-02"]), 1, 10)
-        ],
-        "a part of a day comes from the entries"
+        ]
     );
     assert_eq!(ask(&database, DAY - 1, DAY, &[]), [(vec![], 1, 10)]);
     assert_eq!(ask(&database, DAY + 1, 2 * DAY, &[]), []);
-    assert_eq!(
-        database
-            .prune(&Keep {
-                since: Some(2 * DAY),
-                bytes: None
-            })
-            .unwrap(),
-        2
-    );
-    assert_eq!(
-        database
-            .prune(&Keep {
-                since: Some(2 * DAY),
-                bytes: None
-            })
-            .unwrap(),
-        0
-    );
+    let keep = Keep {
+        since: Some(2 * DAY),
+        bytes: None,
+    };
+    assert_eq!(database.prune(&keep).unwrap(), 2);
+    assert_eq!(database.prune(&keep).unwrap(), 0);
     assert_eq!(ask(&database, 0, 3 * DAY, &[]), [(vec![], 3, 120)]);
-    let usage = &database.usage(Range { from: 0, to: DAY }, &[]).unwrap()[0];
-    assert_eq!(
-        (
-            usage.estimated,
-            usage.canceled,
-            usage.failed,
-            usage.input,
-            usage.output
-        ),
-        (1, 0, 1, 7, i64::from(u32::MAX))
-    );
 }
 
 #[test]
@@ -471,8 +465,8 @@ fn any_flipped_bit_breaks_the_chain_where_it_is() {
 #[test]
 fn handing_over_never_blocks_and_a_panic_ends_one_job() {
     let writer = Writer::start(Database::in_memory().unwrap()).unwrap();
-    let panicked = writer.submit(|_| panic!("expected")).unwrap();
-    assert_eq!(panicked.wait().map(|()| ()), Err(Busy));
+    let panicked = writer.submit(|_| -> () { panic!("expected") }).unwrap();
+    assert_eq!(panicked.wait(), Err(Busy));
     let (open, gate) = mpsc::channel::<()>();
     let held = writer.submit(move |_| gate.recv()).unwrap();
     let mut waiting = Vec::new();

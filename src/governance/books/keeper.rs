@@ -24,7 +24,10 @@ const TURN: Duration = Duration::from_millis(200);
 /// Turns between two syncs: a second.
 const SYNC_EVERY: u64 = 5;
 
-/// Turns between two looks for what can be removed: a minute.
+/// Transactions of a turn: with a turn's length they bound what is read to 160,000 records a second.
+const PASSES: usize = 8;
+
+/// Turns between two looks for journals that are done with: a minute.
 const TIDY_EVERY: u64 = 300;
 
 /// What it takes to keep books.
@@ -160,8 +163,7 @@ impl Desk {
         }
         self.take_back();
         if self.turn.is_none() {
-            let tidy = self.turns.is_multiple_of(TIDY_EVERY);
-            match self.hand_over(tidy) {
+            match self.hand_over() {
                 Ok(turn) => self.turn = Some(turn),
                 Err(error) => self.failed(&error),
             }
@@ -203,19 +205,22 @@ impl Desk {
     }
 
     /// Hands a turn to the database's writer.
-    fn hand_over(&mut self, tidy: bool) -> Result<Turn, Postponed> {
+    fn hand_over(&mut self) -> Result<Turn, Postponed> {
         let files = self.journal.files()?;
         let names = locked(&self.names).take_new();
-        let keep = tidy.then(|| Keep {
-            since: self.keep_for.map(|kept| now().saturating_sub(kept)),
-            bytes: self.keep_bytes,
-        });
+        let due = Due {
+            keep: Keep {
+                since: self.keep_for.map(|kept| now().saturating_sub(kept)),
+                bytes: self.keep_bytes,
+            },
+            tidy: self.turns.is_multiple_of(TIDY_EVERY),
+        };
         let books = Arc::clone(&self.books);
         let fresh = names.clone();
         let job = move |database: &mut Database| {
             let mut books = locked(&books);
             books.learn(fresh);
-            one_turn(&mut books, database, &files, keep)
+            one_turn(&mut books, database, &files, &due)
         };
         self.store.submit(job).map_err(|busy| {
             locked(&self.names).give_back(names);
@@ -230,7 +235,7 @@ impl Desk {
             // What it came to is told by the last turn, which does the same again.
             let _ = turn.wait();
         }
-        match self.hand_over(false) {
+        match self.hand_over() {
             Ok(turn) => match turn.wait() {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => self.failed(&error),
@@ -239,6 +244,12 @@ impl Desk {
             Err(error) => self.failed(&error),
         }
     }
+}
+
+/// What a turn does beside reading.
+struct Due {
+    keep: Keep,
+    tidy: bool,
 }
 
 /// Why a turn was not handed over.
@@ -255,12 +266,18 @@ fn one_turn(
     books: &mut Books,
     database: &mut Database,
     files: &[Readable],
-    keep: Option<Keep>,
+    due: &Due,
 ) -> Result<Pass, BooksError> {
-    let pass = books.ingest(database, files)?;
-    if let Some(keep) = keep {
+    let mut pass = books.ingest(database, files)?;
+    for _ in 1..PASSES {
+        if !pass.more {
+            break;
+        }
+        pass = books.ingest(database, files)?;
+    }
+    database.prune(&due.keep)?;
+    if due.tidy {
         books.tidy(database, files)?;
-        database.prune(&keep)?;
     }
     Ok(pass)
 }

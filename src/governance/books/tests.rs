@@ -558,3 +558,60 @@ fn names_reach_the_database_and_a_failed_turn_is_repeated() {
         .rows;
     assert_eq!(rows[0].names[0].as_deref(), Some("ci"));
 }
+
+/// A running keeper over a disk and a database in memory.
+fn running(disk: &Faulty, store: &Arc<crate::store::Writer>) -> (Running, Writer) {
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let mut journal = Journal::open(Arc::clone(&shared), Sync::EverySecond).unwrap();
+    let writer = journal.writer(1);
+    let names = Arc::new(std::sync::Mutex::new(Names::open(&shared).unwrap()));
+    let keeper = Keeper {
+        journal,
+        names,
+        books: Books::new(shared),
+        store: Arc::clone(store),
+        keep_for: None,
+        keep_bytes: None,
+    };
+    (keeper.start().unwrap(), writer)
+}
+
+#[test]
+fn a_keeper_that_ends_has_synced_and_read_everything() {
+    let disk = Faulty::default();
+    let database = Database::in_memory().unwrap();
+    let store = Arc::new(crate::store::Writer::start(database).unwrap());
+    let (keeper, mut writer) = running(&disk, &store);
+    writer.reserve(&reserve(1, 100)).unwrap();
+    writer.settle(&settle(1, 60)).unwrap();
+    drop((keeper, writer));
+    let read = store.submit(|database| charges(database)).unwrap();
+    assert_eq!(read.wait(), Ok(BTreeMap::from([(1, 60)])));
+    assert!(disk.syncs() > 0);
+}
+
+#[test]
+fn a_database_that_refuses_costs_history_its_freshness_and_no_more() {
+    let disk = Faulty::default();
+    let database = Database::in_memory().unwrap();
+    database.refuse_writes(true);
+    let store = Arc::new(crate::store::Writer::start(database).unwrap());
+    let (keeper, mut writer) = running(&disk, &store);
+    let counted = keeper.counted();
+    writer.settle(&settle(1, 60)).unwrap();
+    drop((keeper, writer));
+    assert!(
+        counted
+            .books()
+            .failures
+            .load(std::sync::atomic::Ordering::Relaxed)
+            > 0
+    );
+    assert!(disk.syncs() > 0, "the journal was synced all the same");
+    let allow = store.submit(|database| database.refuse_writes(false));
+    allow.unwrap().wait().unwrap();
+    let (keeper, _writer) = running(&disk, &store);
+    drop(keeper);
+    let read = store.submit(|database| charges(database)).unwrap();
+    assert_eq!(read.wait(), Ok(BTreeMap::from([(1, 60)])));
+}
