@@ -1,3 +1,5 @@
+//! Does the database keep what it is given, and say what it cannot?
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;

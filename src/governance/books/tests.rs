@@ -1,3 +1,7 @@
+//! Do the books hold what happened, whatever happened?
+//!
+//! Deeds of workers and operators run against a plain twin, with crashes, tears and repetitions.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -129,21 +129,21 @@ impl Journal {
     /// To be called once a second; `now` in µs since 1970.
     pub fn tend(&mut self, now: i64) -> Tended {
         let mut tended = Tended::default();
-        self.adopt();
-        let lanes = self.lanes.clone();
-        for lane in &lanes {
-            // Acquire: pairs with the release in `Writer::drop`.
-            if lane.ended.load(Ordering::Acquire) {
+        for lane in std::mem::take(&mut self.lanes) {
+            // Acquire: pairs with the release in `Writer::drop`, so that all files it opened are found.
+            let ended = lane.ended.load(Ordering::Acquire);
+            self.adopt_from(&lane);
+            if ended {
                 while let Some(unused) = lane.next.pop() {
                     unused.close();
                 }
-            } else if lane.next.is_empty() && !self.open_ahead(lane, now) {
+                continue;
+            }
+            if lane.next.is_empty() && !self.open_ahead(&lane, now) {
                 tended.unopened += 1;
             }
+            self.lanes.push(lane);
         }
-        self.adopt();
-        self.lanes
-            .retain(|lane| !lane.ended.load(Ordering::Acquire) || !lane.unseen.is_empty());
         let sync = self.sync;
         self.live.retain_mut(|watched| {
             // Acquire: pairs with the release in `Segment::close`, so that the sync below covers all of it.
@@ -191,11 +191,15 @@ impl Journal {
 
     /// Takes note of the files that writers had to open themselves.
     fn adopt(&mut self) {
-        for lane in &self.lanes {
-            while let Some(segment) = lane.unseen.pop() {
-                self.live.push(Watched { segment, synced: 0 });
-                self.unsynced_folder = true;
-            }
+        for lane in self.lanes.clone() {
+            self.adopt_from(&lane);
+        }
+    }
+
+    fn adopt_from(&mut self, lane: &Lane) {
+        while let Some(segment) = lane.unseen.pop() {
+            self.live.push(Watched { segment, synced: 0 });
+            self.unsynced_folder = true;
         }
     }
 

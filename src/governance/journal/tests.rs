@@ -1,3 +1,7 @@
+//! Is every record in its file whole or not at all?
+//!
+//! Disks in memory fail, fill up and are torn at every place there is.
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
