@@ -388,21 +388,6 @@ mod tests {
                 end: instant(row[4]),
             };
             assert_eq!(window, expected, "{row:?}");
-    #[test]
-    fn windows_begin_at_the_calendars_boundaries() {
-        let rows = BOUNDARIES.lines().map(str::trim);
-        let rows: Vec<Vec<&str>> = rows
-            .filter(|row| !row.is_empty() && !row.starts_with('#'))
-            .map(|row| row.split_whitespace().collect())
-            .collect();
-        assert_eq!(rows.len(), 20);
-        for row in rows {
-            let window = aligned(row[0], row[1]).window_at(instant(row[2]));
-            let expected = Window {
-                start: instant(row[3]),
-                end: instant(row[4]),
-            };
-            assert_eq!(window, expected, "{row:?}");
         }
     }
 

@@ -8,23 +8,22 @@
 //! - A reservation is on disk before its request leaves, and is settled once.
 //! - Nothing here locks, waits or allocates on the path of a request.
 
-mod credential;
-pub mod prices;
-mod sources;
-
-pub use credential::{Digest, Form, LONGEST, PREFIX, Pepper, RANDOM, SHORTEST, form, make};
-pub use sources::Sources;
 mod account;
+pub mod books;
 mod chain;
+mod credential;
+pub mod journal;
 mod pace;
+pub mod prices;
 mod slices;
+mod sources;
 mod turn;
 mod word;
 
 pub use account::{Account, View};
 pub use chain::{Charge, Hold, MOST, Refusal, reserve};
+pub use credential::{Digest, Form, LONGEST, PREFIX, Pepper, RANDOM, SHORTEST, form, make};
 pub use pace::{Pace, Passes, Rate, TIERS, Tier, TooFast, pass};
+pub use sources::Sources;
 pub use turn::Turns;
 pub use word::Tag;
-pub mod books;
-pub mod journal;
