@@ -24,10 +24,13 @@ use tokio::task::LocalSet;
 use crate::admin;
 use crate::clock;
 use crate::config::{self, Config, Report};
+use crate::governance::journal::NamesError;
+use crate::governance::prices::Book;
+use crate::governance::{Ledger, OpenError, Opened, Pepper, Roster, Sources};
 use crate::mock;
 use crate::observe::metrics::Metrics;
 use crate::observe::recorder::{self, Writer};
-use crate::proxy::{BuildError, Lasting, Recollections, Serving, Shared, Tokens};
+use crate::proxy::{BuildError, Lasting, Recollections, Serving, Shared, Tills, Tokens};
 use crate::routing::{Makers, Registry};
 use crate::server;
 use crate::upstream::{Origins, Pools};
@@ -69,6 +72,17 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// The books cannot be opened.
+    #[error("cannot keep books in {folder}: {source}")]
+    Books {
+        /// Their folder.
+        folder: PathBuf,
+        /// What is wrong.
+        source: OpenError,
+    },
+    /// The books cannot name what is served.
+    #[error("cannot keep books: {0}")]
+    Names(#[from] NamesError),
     /// A thread or a runtime cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
@@ -78,9 +92,11 @@ pub enum StartError {
 struct Assembly {
     shared: Arc<Shared>,
     writer: Option<Writer>,
+    books: Option<Opened>,
 }
 
 fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartError> {
+    let books = books(&config)?;
     let registry = Arc::new(Registry::default());
     let metrics = Arc::new(Metrics::new(Arc::clone(&registry)));
     let lasting = Lasting {
@@ -90,6 +106,8 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
         registry,
         origins: Origins::default(),
         metrics,
+        sources: Sources::default(),
+        ledger: books.as_ref().map(|opened| Arc::clone(&opened.ledger)),
     };
     let (recorder, writer) = match &config.trace {
         None => (None, None),
@@ -104,14 +122,52 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
         }
     };
     let budget = RetryBudget::new(&config.tuning);
-    let serving = Serving::build(Arc::new(config), &lasting, mock)?;
+    let config = Arc::new(config);
+    let serving = Serving::build(Arc::clone(&config), &lasting, mock)?;
+    let serving = match &lasting.ledger {
+        Some(ledger) => governed(serving, ledger, &ledger.roster.load())?,
+        None => serving,
+    };
     let shared = Arc::new(Shared {
         serving: ArcSwap::from_pointee(serving),
         lasting,
         budget,
         recorder,
     });
-    Ok(Assembly { shared, writer })
+    Ok(Assembly {
+        shared,
+        writer,
+        books,
+    })
+}
+
+/// Opens the books, if they are kept.
+fn books(config: &Config) -> Result<Option<Opened>, StartError> {
+    if !config.is_governed() {
+        return Ok(None);
+    }
+    let (folder, workers) = (&config.governance.data, config.server.workers.get());
+    let pepper = Pepper::new(&clock::secret());
+    let opened = Ledger::open((config, &config.tenants), folder, pepper, workers);
+    let opened = opened.map_err(|source| StartError::Books {
+        folder: folder.clone(),
+        source,
+    })?;
+    if opened.in_doubt > 0 {
+        let in_doubt = opened.in_doubt;
+        tracing::warn!(
+            in_doubt,
+            "attempts were in flight when the gateway last ended; they stay charged as reserved until an operator says what they cost"
+        );
+    }
+    Ok(Some(opened))
+}
+
+/// What is served, with its prices and numbers.
+fn governed(serving: Serving, ledger: &Ledger, roster: &Roster) -> Result<Serving, NamesError> {
+    let book = Arc::new(Book::new(&serving.config));
+    let tills = Tills::of(&serving, (ledger, roster), &book)?;
+    Ok(serving.with_tills(tills))
 }
 
 fn bind(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
@@ -139,6 +195,7 @@ pub struct Gateway {
     threads: Vec<JoinHandle<()>>,
     mock: Option<mock::Running>,
     writer: Option<Writer>,
+    books: Option<Opened>,
 }
 
 /// How a running gateway is told things.
@@ -174,7 +231,11 @@ impl Gateway {
         let address = data.local_addr()?;
         let admin_at = admin.local_addr()?;
         let (workers, limit) = (config.server.workers.get(), config.server.max_connections);
-        let Assembly { shared, writer } = assemble(config, mock_at)?;
+        let Assembly {
+            shared,
+            writer,
+            books,
+        } = assemble(config, mock_at)?;
         let (drain, draining) = watch::channel(false);
         let (reload, reloads) = mpsc::channel(1);
         let (hub, fronts) = server::Hub::new(workers, limit);
@@ -207,6 +268,7 @@ impl Gateway {
             threads,
             mock,
             writer,
+            books,
         })
     }
 
@@ -228,6 +290,8 @@ impl Gateway {
             let _ = thread.join();
         }
         drop(self.writer);
+        // After the workers, whose last records are read.
+        drop(self.books);
         if let Some(mock) = self.mock {
             mock.stop();
         }
@@ -398,6 +462,9 @@ pub enum ReloadError {
     /// The configuration cannot be served.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// The books cannot name what is served.
+    #[error("cannot keep books: {0}")]
+    Names(#[from] NamesError),
 }
 
 /// Takes a configuration over: all of it, or nothing.
@@ -410,6 +477,10 @@ fn take_over(shared: &Shared, config: Config, mock: Option<SocketAddr>) -> Resul
         ("admin.listen", was.admin.listen != is.admin.listen),
         ("[mock]", was.mock != is.mock),
         ("[trace]", was.trace != is.trace),
+        (
+            "governance.data",
+            was.governance.data != is.governance.data || was.is_governed() != is.is_governed(),
+        ),
         ("[log]", was.log != is.log),
         ("[retry] budget", was.tuning.retry != is.tuning.retry),
     ] {
@@ -417,8 +488,17 @@ fn take_over(shared: &Shared, config: Config, mock: Option<SocketAddr>) -> Resul
             tracing::warn!("{what} has changed; it takes effect at the next start");
         }
     }
-    let serving = Serving::build(Arc::new(config), &shared.lasting, mock)?;
-    shared.serving.store(Arc::new(serving));
+    let config = Arc::new(config);
+    let serving = Serving::build(Arc::clone(&config), &shared.lasting, mock)?;
+    match &shared.lasting.ledger {
+        Some(ledger) => {
+            let roster = ledger.draw_up(&config, &config.tenants)?;
+            let serving = governed(serving, ledger, &roster)?;
+            shared.serving.store(Arc::new(serving));
+            ledger.seat(roster);
+        }
+        None => shared.serving.store(Arc::new(serving)),
+    }
     drop(old);
     shared.lasting.registry.prune();
     Ok(())
@@ -436,6 +516,7 @@ pub struct Local {
     /// How to tell it things.
     pub control: Control,
     _writer: Option<Writer>,
+    _books: Option<Opened>,
 }
 
 impl Local {
@@ -453,7 +534,11 @@ impl Local {
         let address = data.local_addr()?;
         let admin_at = admin.local_addr()?;
         let limit = config.server.max_connections;
-        let Assembly { shared, writer } = assemble(config, mock)?;
+        let Assembly {
+            shared,
+            writer,
+            books,
+        } = assemble(config, mock)?;
         let (drain, draining) = watch::channel(false);
         let (reload, reloads) = mpsc::channel(1);
         let (hub, fronts) = server::Hub::new(1, limit);
@@ -475,6 +560,7 @@ impl Local {
             shared,
             control: Control { drain, reload },
             _writer: writer,
+            _books: books,
         })
     }
 }

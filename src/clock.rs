@@ -10,6 +10,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rand::Rng as _;
 use rand::rngs::SmallRng;
 use scoring::time::Time;
 use tokio::time::Instant;
@@ -58,6 +59,14 @@ pub fn unix() -> Duration {
 #[must_use]
 pub fn hour() -> u8 {
     u8::try_from(unix().as_secs() / 3_600 % 24).unwrap_or(0)
+}
+
+/// Bytes from the operating system that nobody can guess.
+#[must_use]
+pub fn secret<const COUNT: usize>() -> [u8; COUNT] {
+    let mut bytes = [0; COUNT];
+    rand::make_rng::<rand::rngs::StdRng>().fill_bytes(&mut bytes);
+    bytes
 }
 
 /// A generator seeded by the operating system.

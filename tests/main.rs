@@ -15,6 +15,7 @@
 
 mod conduct;
 mod dialects;
+mod governance;
 mod hostile;
 mod images;
 mod life;

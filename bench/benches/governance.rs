@@ -45,12 +45,14 @@ fn charges(accounts: &[Arc<Account>]) -> Vec<Charge> {
         account: Arc::clone(account),
         limit: LIMIT,
         hard: true,
+        number: 1,
+        length: rolling().length,
     };
     accounts.iter().map(charge).collect()
 }
 
 fn pay(charges: &[Charge]) {
-    if let Ok(hold) = reserve(black_box(charges), black_box(RESERVED)) {
+    if let Ok(hold) = reserve(&[black_box(charges)], black_box(RESERVED)) {
         hold.settle(black_box(ACTUAL));
     }
 }

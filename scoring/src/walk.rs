@@ -171,6 +171,12 @@ impl Walk {
         }
     }
 
+    /// Takes back the pick that was to be attempted: nothing was sent, since nobody pays for it there, and it is not decided on again.
+    pub fn pass_over(&mut self) {
+        self.attempts = self.attempts.saturating_sub(1);
+        self.tried.insert(self.route);
+    }
+
     /// Takes in a failed attempt, paying for what follows.
     pub fn failed(
         &mut self,

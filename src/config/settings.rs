@@ -53,6 +53,22 @@ pub struct Config {
     pub log: Log,
 }
 
+impl Config {
+    /// Whether books are kept: a folder for them is written, or somebody has a key or a budget.
+    #[must_use]
+    pub fn is_governed(&self) -> bool {
+        let Tenants {
+            customers,
+            teams,
+            keys,
+        } = &self.tenants;
+        let is_budgeted = |provider: &Provider| !provider.budgets.is_empty();
+        self.governance.is_placed
+            || !(customers.is_empty() && teams.is_empty() && keys.is_empty())
+            || self.providers.iter().any(is_budgeted)
+    }
+}
+
 /// The data plane's listener and the limits of its HTTP front.
 #[derive(Clone, Debug)]
 pub struct Server {

@@ -23,6 +23,16 @@ pub enum Failure {
     SlowClient,
     /// No or a wrong credential.
     Unauthorized,
+    /// Too many wrong credentials from where the request comes from.
+    TooManyLogins,
+    /// Who asks may not use what is asked for.
+    NotAllowed,
+    /// A budget of who asks is spent.
+    BudgetSpent,
+    /// A budget would pay, and nobody knows how much.
+    PriceUnknown,
+    /// What would be spent cannot be written down.
+    LedgerDown,
     /// There is no such model.
     NoModel,
     /// There is no such path.
@@ -64,13 +74,18 @@ use Retry::{No, Unsaid, Yes};
 
 impl Failure {
     /// Every failure.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 23] = [
         Self::BadRequest,
         Self::TooLong,
         Self::TooLarge,
         Self::Encoding,
         Self::SlowClient,
         Self::Unauthorized,
+        Self::TooManyLogins,
+        Self::NotAllowed,
+        Self::BudgetSpent,
+        Self::PriceUnknown,
+        Self::LedgerDown,
         Self::NoModel,
         Self::NoPath,
         Self::Method,
@@ -94,6 +109,10 @@ impl Failure {
             Self::Encoding => (415, No),
             Self::SlowClient => (408, Unsaid),
             Self::Unauthorized => (401, No),
+            Self::BudgetSpent => (402, No),
+            Self::NotAllowed | Self::PriceUnknown => (403, No),
+            Self::TooManyLogins => (429, No),
+            Self::LedgerDown => (503, Yes),
             Self::NoModel | Self::NoPath => (404, No),
             Self::Method => (405, No),
             Self::Unsupported => (501, No),
@@ -119,6 +138,11 @@ impl Failure {
             Self::Encoding => "encoding",
             Self::SlowClient => "slow_client",
             Self::Unauthorized => "unauthorized",
+            Self::TooManyLogins => "too_many_logins",
+            Self::NotAllowed => "not_allowed",
+            Self::BudgetSpent => "budget_spent",
+            Self::PriceUnknown => "price_unknown",
+            Self::LedgerDown => "ledger_down",
             Self::NoModel => "model_not_found",
             Self::NoPath => "unknown_path",
             Self::Method => "method",

@@ -152,6 +152,15 @@ impl Account {
         }
     }
 
+    /// When the window, or the slice of a rolling one, that is charged now began; seconds since 1970.
+    #[must_use]
+    pub fn began(&self) -> i64 {
+        match &self.turns {
+            Turns::Whole(window) => unpack(window.load(Ordering::Relaxed)).start,
+            Turns::Sliced(slices) => slices.current().start,
+        }
+    }
+
     /// Begins `window`, if it does not begin before the present one ends.
     fn roll(&self, window: Window) {
         let Turns::Whole(present) = &self.turns else {

@@ -1,6 +1,6 @@
 //! How is an attempt paid for on every tier at once, or on none?
 //!
-//! Every budget of every tier that pays is a [`Charge`]; all reserve the same amount, in the order given.
+//! Every budget of every tier that pays is a [`Charge`]; all reserve the same amount, tier by tier in the order given.
 //! A first pass only reads, so that what cannot be afforded disturbs nobody; the second reserves one by one and gives back what it has when one refuses.
 //! In between another attempt may see what is about to be given back, and be refused for it: never the other way round.
 //! A stream that costs more than was thought reserves a second [`Hold`] beside its first.
@@ -12,7 +12,7 @@
 
 use std::sync::Arc;
 
-use crate::config::Nano;
+use crate::config::{Length, Nano};
 
 use super::account::Account;
 use super::word::Tag;
@@ -31,6 +31,10 @@ pub struct Charge {
     pub limit: Nano,
     /// Whether what exceeds it is refused; otherwise it is only counted.
     pub hard: bool,
+    /// The account's number in the journal.
+    pub number: u32,
+    /// How long the budget's windows are, for messages.
+    pub length: Length,
 }
 
 impl Charge {
@@ -39,8 +43,9 @@ impl Charge {
         if self.hard { self.limit } else { Nano::MAX }
     }
 
-    fn refusal(&self, index: usize, amount: Nano) -> Refusal {
+    fn refusal(&self, (tier, index): (usize, usize), amount: Nano) -> Refusal {
         Refusal::Spent {
+            tier,
             index,
             left: self.account.left(self.limit),
             opens_at: self.account.opens_at(amount, self.limit),
@@ -52,9 +57,11 @@ impl Charge {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A budget has too little left.
-    #[error("budget {index} has only {left} left")]
+    #[error("budget {index} of tier {tier} has only {left} left")]
     Spent {
-        /// Which of the charges.
+        /// Which of the tiers.
+        tier: usize,
+        /// Which of its charges.
         index: usize,
         /// What it has left.
         left: Nano,
@@ -75,17 +82,18 @@ pub struct Hold {
     untold: Nano,
 }
 
-/// Reserves `amount` on every charge, or on none.
+/// Reserves `amount` on every charge of every tier, or on none.
 ///
 /// # Errors
 /// [`Refusal`] with the first charge that cannot pay.
-pub fn reserve(charges: &[Charge], amount: Nano) -> Result<Hold, Refusal> {
-    if charges.len() > MOST {
-        return Err(Refusal::TooMany(charges.len()));
+pub fn reserve(tiers: &[&[Charge]], amount: Nano) -> Result<Hold, Refusal> {
+    let count = tiers.iter().map(|charges| charges.len()).sum();
+    if count > MOST {
+        return Err(Refusal::TooMany(count));
     }
-    for (index, charge) in charges.iter().enumerate() {
+    for (place, charge) in each(tiers) {
         if !charge.account.affords(amount, charge.enforced()) {
-            return Err(charge.refusal(index, amount));
+            return Err(charge.refusal(place, amount));
         }
     }
     // Why: dropped before it is complete, it settles what it holds at nothing.
@@ -94,14 +102,24 @@ pub fn reserve(charges: &[Charge], amount: Nano) -> Result<Hold, Refusal> {
         amount,
         untold: Nano::ZERO,
     };
-    for ((index, charge), held) in charges.iter().enumerate().zip(&mut hold.held) {
+    for ((place, charge), held) in each(tiers).zip(&mut hold.held) {
         match charge.account.reserve(amount, charge.enforced()) {
             Ok(tag) => *held = Some((Arc::clone(&charge.account), tag)),
-            Err(_) => return Err(charge.refusal(index, amount)),
+            Err(_) => return Err(charge.refusal(place, amount)),
         }
     }
     hold.untold = amount;
     Ok(hold)
+}
+
+/// Every charge, with its tier's place and its own in it.
+pub(super) fn each<'a>(
+    tiers: &'a [&'a [Charge]],
+) -> impl Iterator<Item = ((usize, usize), &'a Charge)> {
+    tiers.iter().enumerate().flat_map(|(tier, charges)| {
+        let charges = charges.iter().enumerate();
+        charges.map(move |(index, charge)| ((tier, index), charge))
+    })
 }
 
 impl Hold {

@@ -56,6 +56,20 @@ pub enum Rate {
     Concurrency,
 }
 
+impl Rate {
+    /// The limit of this kind, and what it counts, for messages.
+    #[must_use]
+    pub fn of(self, limits: RateLimits) -> (u32, &'static str) {
+        let (limit, what) = match self {
+            Self::Requests => (limits.requests_per_minute, "requests per minute"),
+            Self::InputTokens => (limits.input_tokens_per_minute, "input tokens per minute"),
+            Self::OutputTokens => (limits.output_tokens_per_minute, "output tokens per minute"),
+            Self::Concurrency => (limits.concurrency, "requests at a time"),
+        };
+        (limit.unwrap_or(u32::MAX), what)
+    }
+}
+
 /// Why a request is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TooFast {
@@ -72,6 +86,17 @@ pub enum TooFast {
     /// More than [`TIERS`] tiers would have to let it in.
     #[error("{0} tiers would have to let one request in; at most {TIERS} can")]
     TooMany(usize),
+}
+
+impl TooFast {
+    /// Which of the tiers it was.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Limit { index, .. } => index,
+            Self::TooMany(_) => 0,
+        }
+    }
 }
 
 /// The right of one request to be in flight on every tier.

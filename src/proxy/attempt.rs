@@ -20,6 +20,7 @@ use super::flight::{Flight, Landing};
 use super::life::Life;
 use super::opening::{self, Opened};
 use super::outgoing::{self, Unsent};
+use super::payment::Payment;
 use super::picture;
 use super::plan::Plan;
 use super::respond::{Failed, Original, TakenOn, Whole};
@@ -66,15 +67,15 @@ enum Unread {
 pub(super) async fn run(
     life: &mut Life,
     plan: &Plan<'_>,
-    place: (usize, usize),
-    pick: &Pick,
-    began: Time,
+    (place, payment): ((usize, usize), Option<Payment>),
+    (pick, began): (&Pick, Time),
 ) -> Landed {
     let serving = Arc::clone(&life.serving);
     let model = &serving.routing.models[place.0];
     let wire = &serving.wires[place.0][place.1];
     let route = Arc::clone(&model.targets[place.1].route);
-    let mut flight = Flight::begin(life, place, Attempt::begin(route, &plan.ask, pick, began));
+    let attempt = Attempt::begin(route, &plan.ask, pick, began);
+    let mut flight = Flight::begin(life, (place, payment), attempt);
     life.attempts += 1;
     life.first.get_or_insert(place);
     life.last = Some(place);

@@ -164,7 +164,7 @@ fn kind(headers: &HeaderMap) -> &[u8] {
 
 /// What an answer in other words needs besides what the provider says.
 pub(super) fn frame(life: &Life, plan: &Plan<'_>) -> Frame {
-    let id = life.worker.new_id();
+    let id = super::life::RequestId::new(life.worker.new_number());
     Frame {
         id: id.text().trim_start_matches("req-").to_owned(),
         model: plan.peek.model.to_string(),

@@ -14,6 +14,7 @@ use scoring::walk::{Next, Setback, Walk};
 use super::attempt::{self, Landed};
 use super::life::Life;
 use super::opening::Opened;
+use super::payment;
 use super::plan::Plan;
 use super::respond::{Failed, TakenOn, Whole, explanation};
 use super::serving::Serving;
@@ -48,6 +49,8 @@ struct Course<'a> {
     unserved: bool,
     /// Why a route's words cannot carry the request, if one's cannot.
     obstacle: Option<String>,
+    /// Why nobody pays for it on a route, if nobody does.
+    unpaid: Option<Box<Failed>>,
 }
 
 /// Serves a planned request.
@@ -69,6 +72,7 @@ pub(super) async fn run(life: &mut Life, plan: &Plan<'_>) -> Answer {
         last: None,
         unserved: false,
         obstacle: None,
+        unpaid: None,
     };
     while let Some(position) = course.walk.model() {
         if let Some((pick, now)) = course.decide(life, position)
@@ -199,7 +203,16 @@ impl Course<'_> {
         let mut began = now;
         let place = (self.models[self.walk.position()], pick.index);
         loop {
-            let failed = match attempt::run(life, self.plan, place, pick, began).await {
+            let payment = match payment::reserve(life, self.plan, place) {
+                Ok(payment) => payment,
+                Err(unpaid) => {
+                    self.walk.pass_over();
+                    self.unpaid.get_or_insert(unpaid);
+                    return None;
+                }
+            };
+            let run = attempt::run(life, self.plan, (place, payment), (pick, began));
+            let failed = match run.await {
                 Landed::Whole(whole) => return Some(Answer::Whole(whole)),
                 Landed::Stream(opened) => return Some(Answer::Stream(opened)),
                 Landed::Picture(pieces) => return Some(Answer::Picture(pieces)),
@@ -284,6 +297,10 @@ impl Course<'_> {
     }
 
     fn give_up(&mut self) -> Box<Failed> {
+        // As long as nothing was sent, who does not pay is told so first.
+        if let (None, Some(unpaid)) = (&self.last, self.unpaid.take()) {
+            return unpaid;
+        }
         let waits = self.walk.retry_after().is_some();
         let last = self.last.take();
         if let Some(last) = last.filter(|it| !(waits && it.failure.is_of_account())) {

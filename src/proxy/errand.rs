@@ -26,6 +26,7 @@ use crate::clock;
 use crate::config::Dialect;
 use crate::dialects::failure::Failure;
 use crate::dialects::format::Surface;
+use crate::governance::Member;
 use crate::observe::metrics::Ending;
 use crate::upstream::{self, Fault};
 
@@ -85,11 +86,14 @@ pub struct Errand {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
+    /// Who pays.
+    pub payer: Option<Arc<Member>>,
 }
 
 /// Runs an errand.
 pub async fn run(worker: &Rc<Worker>, errand: Errand) -> Response<Body> {
-    let mut life = Life::begin(worker, &errand.headers, errand.surface);
+    let payer = errand.payer.clone();
+    let mut life = Life::begin(worker, &errand.headers, (errand.surface, payer));
     let serving = Arc::clone(&life.serving);
     let posts = match accounts(&serving, worker, &errand) {
         Ok(posts) => posts,

@@ -11,6 +11,8 @@ use scoring::route::{Attempt, End, Route};
 use scoring::time::{Span, Time};
 
 use super::life::Life;
+use super::payment::Payment;
+use super::respond::Failed;
 use super::serving::Serving;
 use super::worker::Worker;
 use crate::clock;
@@ -22,6 +24,8 @@ pub(super) struct Flight {
     worker: Rc<Worker>,
     serving: Arc<Serving>,
     place: (usize, usize),
+    /// What pays for it, where books are kept.
+    payment: Option<Payment>,
     pub(super) started: Time,
     /// Whether the overdue timer has gone off, or there is none.
     overdue_at: Option<Time>,
@@ -55,8 +59,13 @@ impl From<Outcome> for Landing {
 
 impl Flight {
     /// Begins an attempt that scoring has picked.
-    pub(super) fn begin(life: &Life, place: (usize, usize), attempt: Attempt<Arc<Route>>) -> Self {
+    pub(super) fn begin(
+        life: &Life,
+        (place, payment): ((usize, usize), Option<Payment>),
+        attempt: Attempt<Arc<Route>>,
+    ) -> Self {
         Self {
+            payment,
             started: attempt.started(),
             overdue_at: Some(attempt.overdue_at()),
             attempt: Some(attempt),
@@ -104,12 +113,26 @@ impl Flight {
         self.attempt.as_mut()
     }
 
+    /// Sees to it that so many output tokens are paid for.
+    ///
+    /// # Errors
+    /// What the client is told; the stream must end.
+    pub(super) fn reach(&mut self, output: u32) -> Result<(), Box<Failed>> {
+        match &mut self.payment {
+            Some(payment) => payment.reach(&self.worker, output.into()),
+            None => Ok(()),
+        }
+    }
+
     /// Ends the attempt. Only the first call counts.
     pub(super) fn land(&mut self, landing: impl Into<Landing>, now: Time) {
         let Some(attempt) = self.attempt.take() else {
             return;
         };
         let landing = landing.into();
+        if let Some(payment) = self.payment.take() {
+            payment.settle(&self.worker, landing.outcome, &landing.usage);
+        }
         let (model, target) = self.place;
         self.serving.wires[model][target]
             .handles

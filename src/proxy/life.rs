@@ -16,6 +16,7 @@ use super::worker::Worker;
 use crate::chat::Losses;
 use crate::clock;
 use crate::dialects::format::{Endpoint, Format, Surface};
+use crate::governance::{Member, Passes};
 use crate::observe::metrics::Ending;
 use crate::observe::recorder::Record;
 use crate::routing::Pass;
@@ -41,11 +42,10 @@ pub struct RequestId(HeaderValue);
 
 impl RequestId {
     /// Makes `req-` and 16 hexadecimal digits.
-    pub(super) fn new(prefix: u32, number: u32) -> Self {
+    pub(super) fn new(number: u64) -> Self {
         let mut text = *b"req-0000000000000000";
-        let bits = (u64::from(prefix) << 32) | u64::from(number);
         for (place, digit) in text[4..].iter_mut().enumerate() {
-            *digit = HEX[(bits >> (60 - 4 * place)) as usize & 15];
+            *digit = HEX[(number >> (60 - 4 * place)) as usize & 15];
         }
         // Letters, digits and a dash always make a header value.
         Self(HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("req-0")))
@@ -80,6 +80,12 @@ pub(super) struct Life {
     pub(super) worker: Rc<Worker>,
     pub(super) serving: Arc<Serving>,
     pub(super) id: RequestId,
+    /// The gateway's own number of it.
+    pub(super) number: u64,
+    /// Who pays; nobody where no key is asked for.
+    pub(super) payer: Option<Arc<Member>>,
+    /// What lets it be in flight at its payer's pace.
+    pub(super) passes: Option<Passes>,
     /// In whose words errors are told.
     pub(super) surface: Surface,
     /// How the request was written.
@@ -123,13 +129,21 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn begin(worker: &Rc<Worker>, headers: &HeaderMap, surface: Surface) -> Self {
+    pub(super) fn begin(
+        worker: &Rc<Worker>,
+        headers: &HeaderMap,
+        (surface, payer): (Surface, Option<Arc<Member>>),
+    ) -> Self {
         let metrics = worker.shared.metrics();
         metrics.started.inc();
         metrics.inflight.inc();
+        let number = worker.new_number();
         Self {
             serving: worker.shared.serving.load_full(),
-            id: RequestId::of_client(headers).unwrap_or_else(|| worker.new_id()),
+            id: RequestId::of_client(headers).unwrap_or_else(|| RequestId::new(number)),
+            number,
+            payer,
+            passes: None,
             worker: Rc::clone(worker),
             surface,
             format: Format::Chat,
@@ -210,6 +224,15 @@ impl Life {
             None => metrics.unknown_model(),
         };
         handles.ended(ending, self.stream, took);
+        if let Some(passes) = self.passes.take() {
+            match (self.attempts, self.was_answered()) {
+                (0, _) => passes.unspend(),
+                (_, false) => drop(passes),
+                (_, true) => {
+                    passes.settle(self.input_tokens.into(), self.output_tokens.into(), now);
+                }
+            }
+        }
         if self.was_answered() {
             handles.tokens_in.inc_by(u64::from(self.input_tokens));
             handles.tokens_out.inc_by(u64::from(self.output_tokens));
@@ -236,7 +259,10 @@ impl Life {
             t_us: now_us.saturating_sub(total_us),
             class: self.class,
             model: Arc::clone(&self.serving.names[model]),
-            tenant: None,
+            tenant: self
+                .payer
+                .as_ref()
+                .map(|payer| payer.own.name.as_ref().into()),
             input: self.work.unwrap_or(self.input_tokens),
             output: self.output_tokens,
             max_tokens: self.max_tokens,
@@ -274,7 +300,7 @@ mod tests {
 
     #[test]
     fn ids_are_sixteen_digits() {
-        let id = RequestId::new(0xdead_beef, 0x12);
+        let id = RequestId::new(0xdead_beef_0000_0012);
         assert_eq!(id.header(), "req-deadbeef00000012");
     }
 

@@ -17,9 +17,12 @@ mod errand;
 mod estimate;
 mod flight;
 mod life;
+mod listing;
 mod meaning;
+mod most;
 mod opening;
 mod outgoing;
+mod payment;
 mod picture;
 mod plan;
 mod recollection;
@@ -28,7 +31,9 @@ mod rescue;
 mod respond;
 mod serving;
 mod sign;
+mod till;
 mod tokens;
+mod used;
 mod worker;
 mod workflow;
 
@@ -37,20 +42,24 @@ pub use errand::{Errand, To, run as run_errand};
 pub use life::RequestId;
 pub use recollection::Recollections;
 pub use serving::{BuildError, Lasting, Serving};
+pub use till::Tills;
 pub use tokens::Tokens;
 pub use worker::{Shared, Worker};
 
 use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use scoring::time::Span;
 
 use plan::Stop;
 use rescue::Spare;
 
 use crate::dialects::failure::Failure;
 use crate::dialects::format::{Endpoint, Surface};
+use crate::governance::Member;
 
 /// A request as the server hands it over: authenticated, its body complete.
 #[derive(Debug)]
@@ -67,6 +76,8 @@ pub struct Asked {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
+    /// Who pays.
+    pub payer: Option<Arc<Member>>,
 }
 
 /// How a request comes to a workflow.
@@ -82,7 +93,8 @@ pub enum Way {
 
 /// Serves one request.
 pub async fn handle(worker: &Rc<Worker>, asked: Asked) -> http::Response<Body> {
-    let mut life = life::Life::begin(worker, &asked.headers, asked.endpoint.surface());
+    let payer = asked.payer.clone();
+    let mut life = life::Life::begin(worker, &asked.headers, (asked.endpoint.surface(), payer));
     let mut entered = None;
     let planned = match plan::plan(&mut life, &asked) {
         Err(Stop::Enter(model)) => match workflow::enter(&mut life, &asked, model) {
@@ -122,12 +134,27 @@ pub fn refuse(
     surface: Surface,
     (failure, message): (Failure, &str),
 ) -> http::Response<Body> {
-    let life = life::Life::begin(worker, headers, surface);
+    let life = life::Life::begin(worker, headers, (surface, None));
     respond::failed(life, respond::Failed::local(failure, message))
+}
+
+/// Refuses a request until a while has passed, in the client's dialect.
+pub fn refuse_for_now(
+    worker: &Rc<Worker>,
+    headers: &HeaderMap,
+    surface: Surface,
+    (failure, message, wait): (Failure, &str, Span),
+) -> http::Response<Body> {
+    let life = life::Life::begin(worker, headers, (surface, None));
+    let failed = respond::Failed {
+        retry_after: Some(wait),
+        ..respond::Failed::local(failure, message)
+    };
+    respond::failed(life, failed)
 }
 
 /// Answers a question that needs no provider, such as the list of models.
 pub fn answer(worker: &Rc<Worker>, headers: &HeaderMap, json: Bytes) -> http::Response<Body> {
-    let life = life::Life::begin(worker, headers, Surface::OpenAi);
+    let life = life::Life::begin(worker, headers, (Surface::OpenAi, None));
     respond::local(life, json)
 }

@@ -12,6 +12,7 @@ use scoring::time::Time;
 
 use super::life::Life;
 use super::meaning::{Foreign, Meaning};
+use super::payment;
 use super::picture::Wish;
 use super::picture::stream::Ticker;
 use super::rescue::Resume;
@@ -36,10 +37,10 @@ const PROBE_TOKENS: u32 = 16_384;
 /// Input tokens that a count of tokens costs of a route's limits: none, and 0 would mean unknown.
 const COUNTED: u32 = 1;
 
-/// Where the team of who asks is said, as long as nobody else says it.
+/// Where the team of who asks is said, where no key says it.
 const TEAM: &str = "x-trimtab-team";
 
-/// Where the name of the key of who asks is said, as long as nobody else says it.
+/// Where the name of the key of who asks is said, where no key says it.
 const KEY: &str = "x-trimtab-key";
 
 /// Why there is no plan.
@@ -121,13 +122,14 @@ pub(super) fn plan<'a>(life: &mut Life, asked: &'a Asked) -> Result<Plan<'a>, St
         return Err(refused(Failure::NoModel, &message));
     };
     life.model = Some(named);
+    admit(life, &peek.model)?;
     let settings = &life.serving.config.models[named];
     if settings.workflow.is_some() && asked.way != Way::Entered {
         return Err(Stop::Enter(named));
     }
     let model = match life.chosen {
         Some(chosen) => chosen,
-        None => chosen(settings, asked, &peek).unwrap_or(named),
+        None => chosen(life, settings, asked, &peek).unwrap_or(named),
     };
     life.chosen = Some(model);
     let total = life.serving.routing.models[named].clocks.total;
@@ -174,6 +176,27 @@ pub(super) fn plan<'a>(life: &mut Life, asked: &'a Asked) -> Result<Plan<'a>, St
     })
 }
 
+/// Lets the request in if its payer may ask for the model, and not too fast.
+fn admit(life: &mut Life, model: &str) -> Result<(), Stop> {
+    let Some(payer) = &life.payer else {
+        return Ok(());
+    };
+    if let Err(tier) = payer.may_ask(model) {
+        let message = format!("The {tier} may not ask for the model `{model}`.");
+        return Err(refused(Failure::NotAllowed, &message));
+    }
+    if life.passes.is_none() && payer.has_pace() {
+        match payer.pass(life.input_tokens.into(), life.began) {
+            Ok(passes) => life.passes = Some(passes),
+            Err(too_fast) => {
+                let tier = payer.paced(too_fast.index());
+                return Err(Stop::Refused(payment::too_soon(too_fast, tier)));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn refused(failure: Failure, message: &str) -> Stop {
     Stop::Refused(Box::new(Failed::local(failure, message)))
 }
@@ -191,7 +214,7 @@ fn way_to(life: &Life, name: &str) -> Stop {
 }
 
 /// The model that the first matching rule chooses, if there is one.
-fn chosen(model: &Model, asked: &Asked, peek: &Peek<'_>) -> Option<usize> {
+fn chosen(life: &Life, model: &Model, asked: &Asked, peek: &Peek<'_>) -> Option<usize> {
     if model.rules.is_empty() {
         return None;
     }
@@ -199,6 +222,7 @@ fn chosen(model: &Model, asked: &Asked, peek: &Peek<'_>) -> Option<usize> {
         let value = asked.headers.get(name);
         value.and_then(|value| value.to_str().ok()).unwrap_or("")
     };
+    let payer = life.payer.as_deref();
     let facts = Facts {
         model: &peek.model,
         endpoint: asked.endpoint.name(),
@@ -206,8 +230,11 @@ fn chosen(model: &Model, asked: &Asked, peek: &Peek<'_>) -> Option<usize> {
         input_tokens: peek.input_tokens,
         max_tokens: peek.max_tokens,
         headers: &asked.headers,
-        key: said(KEY),
-        team: said(TEAM),
+        key: payer.map_or_else(|| said(KEY), |payer| &payer.own.name),
+        team: payer.map_or_else(
+            || said(TEAM),
+            |payer| payer.team.as_ref().map_or("", |team| &team.name),
+        ),
         hour: clock::hour(),
     };
     rules::choose(&model.rules, &facts, &mut |(expression, why)| {

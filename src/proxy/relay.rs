@@ -20,6 +20,7 @@ use super::flight::Landing;
 use super::life::Life;
 use super::opening::Opened;
 use super::rescue::{self, Rescue, Spare};
+use super::respond::Failed;
 use crate::clock;
 use crate::dialects::failure::Failure;
 use crate::dialects::format::Format;
@@ -36,6 +37,12 @@ const LINGER: Span = Span::from_millis(100);
 
 /// How long the client hears nothing before it is told that its answer is still being made: below the minute after which load balancers give up.
 const KEEP_ALIVE: Span = Span::from_secs(15);
+
+/// How long a key that has expired or fallen may still be answered on a stream that is silent: it is told within a second.
+const LOOK_AGAIN: Span = Span::from_millis(500);
+
+/// What the client is told whose key has fallen.
+const FALLEN: &str = "the API key has expired or was revoked";
 
 /// A comment, which every client of server-sent events skips.
 const COMMENT: &[u8] = b": keep-alive\n\n";
@@ -64,6 +71,8 @@ pub struct Relay {
     progress: Time,
     /// When the client last got a byte.
     heard: Time,
+    /// When it was last looked whether the key is still good.
+    checked: Time,
     timer: Option<Timer>,
 }
 
@@ -96,6 +105,8 @@ enum Alarm {
     Late,
     /// The provider is slower than it must be.
     Slow,
+    /// The client's key is no longer good.
+    Fallen,
     /// The client has heard nothing for a while.
     Silence,
 }
@@ -138,6 +149,7 @@ impl Relay {
             phase: Phase::Held(opened.held),
             progress: clock::now(),
             heard: clock::now(),
+            checked: clock::now(),
             timer: None,
         };
         if relay.passage.progress().done {
@@ -208,6 +220,9 @@ impl Relay {
         };
         self.take_time(&polled);
         match polled {
+            Poll::Ready(Some(Ok(_))) if !self.stands() => {
+                Poll::Ready(self.give_up(FALLEN, Failure::Unauthorized, Outcome::Canceled))
+            }
             Poll::Ready(Some(Ok(bytes))) => match self.passage.pass(bytes) {
                 Ok(passed) => Poll::Ready(self.passed(passed)),
                 Err(unfit) => Poll::Ready(self.unfit(unfit)),
@@ -226,6 +241,10 @@ impl Relay {
             Poll::Pending => {
                 let message = match ready!(self.poll_timer(cx)) {
                     Alarm::Silence => return Poll::Ready(Some(Bytes::from_static(COMMENT))),
+                    Alarm::Fallen => {
+                        let failure = Failure::Unauthorized;
+                        return Poll::Ready(self.give_up(FALLEN, failure, Outcome::Canceled));
+                    }
                     Alarm::Slow => "the provider's stream is too slow",
                     Alarm::Late => "the provider's stream came to a halt",
                 };
@@ -257,6 +276,14 @@ impl Relay {
         if self.passage.progress().done && self.format == Format::Responses {
             self.remember(&passed.bytes);
         }
+        if passed.content
+            && passed.error.is_none()
+            && !self.is_over()
+            && let Err(unpaid) = self.reach()
+        {
+            let last = self.give_up(&unpaid.message, unpaid.failure, Outcome::Canceled);
+            return Some(joined(passed.bytes, last)).filter(|bytes| !bytes.is_empty());
+        }
         if let Some(error) = passed.error {
             if self.spare.is_some() {
                 let verdict = classify::error_in_success(&error);
@@ -271,6 +298,32 @@ impl Relay {
             self.settle(Outcome::Success, Ending::Ok);
         }
         (!passed.bytes.is_empty()).then_some(passed.bytes)
+    }
+
+    /// Sees to it that what has come so far is paid for.
+    fn reach(&mut self) -> Result<(), Box<Failed>> {
+        let output = self.passage.progress().output_tokens();
+        self.exchange.flight.reach(output)
+    }
+
+    /// Whether the key that pays has not fallen.
+    fn stands(&self) -> bool {
+        let payer = self.life.as_ref().and_then(|life| life.payer.as_ref());
+        payer.is_none_or(|payer| payer.standing.stands())
+    }
+
+    /// Whether the key that pays is still good, which is looked at now and then.
+    fn is_good(&mut self, now: Time) -> bool {
+        self.checked = now;
+        let payer = self.life.as_ref().and_then(|life| life.payer.as_ref());
+        let unix = || i64::try_from(clock::unix().as_secs()).unwrap_or(i64::MAX);
+        payer.is_none_or(|payer| payer.is_valid(unix()))
+    }
+
+    /// When to look whether the key is still good; never where there is none.
+    fn check_at(&self) -> Option<Time> {
+        let life = self.life.as_ref()?;
+        life.payer.as_ref().map(|_| self.checked.plus(LOOK_AGAIN))
     }
 
     /// Remembers who made a response, or what the gateway itself told of it.
@@ -350,7 +403,12 @@ impl Relay {
             let id = life.id.text();
             self.passage.broken(self.format, failure, message, id)
         });
-        self.settle(outcome, Ending::UpstreamError);
+        let ending = match failure {
+            Failure::Unauthorized | Failure::BudgetSpent => Ending::ClientError,
+            Failure::LedgerDown => Ending::Shed,
+            _ => Ending::UpstreamError,
+        };
+        self.settle(outcome, ending);
         self.phase = Phase::Flushing;
         event
     }
@@ -421,7 +479,8 @@ impl Relay {
             // Only a pace needs the clock here, and few streams have one.
             let look = look.map(|pace| pace.due(clock::now()));
             let silence = self.silent_until();
-            let Some(until) = earlier(earlier(deadline, look), silence) else {
+            let check = self.check_at().filter(|_| flowing);
+            let Some(until) = earlier(earlier(earlier(deadline, look), silence), check) else {
                 return Poll::Pending;
             };
             let timer = self.timer.get_or_insert_with(|| Timer::new(until));
@@ -432,6 +491,9 @@ impl Relay {
             }
             if look.is_some() && self.pace.as_mut().is_some_and(|pace| pace.is_too_slow(now)) {
                 return Poll::Ready(Alarm::Slow);
+            }
+            if check.is_some_and(|it| it <= now) && !self.is_good(now) {
+                return Poll::Ready(Alarm::Fallen);
             }
             if silence.is_some_and(|it| it <= now) {
                 return Poll::Ready(Alarm::Silence);

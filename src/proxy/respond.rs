@@ -146,7 +146,7 @@ impl Failed {
     pub(super) fn ending(&self) -> Ending {
         match self.failure {
             Failure::Internal => Ending::Internal,
-            Failure::Draining => Ending::Shed,
+            Failure::Draining | Failure::LedgerDown => Ending::Shed,
             Failure::RateLimited if self.outcome.is_none() => Ending::Shed,
             Failure::RateLimited
             | Failure::Overloaded

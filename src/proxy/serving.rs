@@ -9,25 +9,25 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, InvalidHeaderValue, USER_AGENT,
 };
 use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
-use serde_json::json;
 
+use super::listing::Listing;
 use super::picture::Studio;
 use super::recollection::Recollections;
 use super::sign::Signer;
+use super::till::Tills;
 use super::tokens::Tokens;
 use crate::config::{BaseUrl, Config, Dialect, HttpVersion, Key, LimitDialect, Provider, Scheme};
 use crate::dialects::bedrock::credentials::Credentials;
 use crate::dialects::fixed::Omitted;
-use crate::dialects::format::{Endpoint, Format, Speaker, Surface};
+use crate::dialects::format::{Endpoint, Format, Speaker};
 use crate::dialects::meeting::Malformed;
 use crate::dialects::openai::splice::ModelName;
-use crate::dialects::{anthropic, gemini};
+use crate::governance::{Ledger, Sources};
 use crate::observe::metrics::{Metrics, ModelHandles, RouteHandles};
 use crate::routing::{Maker, Makers, Model, Purposes, Registry, Snapshot, Target};
 use crate::upstream::{self, Origin, Origins, Protocol, TlsError, Transport};
@@ -103,8 +103,10 @@ pub struct Serving {
     pub(super) handles: Vec<ModelHandles>,
     /// The models' names, shared with records.
     pub(super) names: Vec<Arc<str>>,
-    /// The answers to `GET /v1/models`, in OpenAI's, Anthropic's and Gemini's words.
-    models_json: [Bytes; 3],
+    /// Prices and numbers, where books are kept.
+    pub(super) tills: Tills,
+    /// The list of models.
+    pub(super) listing: Listing,
 }
 
 /// How a route is called.
@@ -181,6 +183,10 @@ pub struct Lasting {
     pub recollections: Recollections,
     /// Google's tokens.
     pub tokens: Tokens,
+    /// Who has presented bad credentials.
+    pub sources: Sources,
+    /// Who may spend what, where books are kept.
+    pub ledger: Option<Arc<Ledger>>,
 }
 
 impl Serving {
@@ -228,7 +234,8 @@ impl Serving {
                 .iter()
                 .map(|model| Arc::from(&*model.name))
                 .collect(),
-            models_json: models_json(&routing),
+            listing: Listing::of(&routing),
+            tills: Tills::default(),
             omitted: config.models.iter().map(omitted).collect(),
             mixed: wires.iter().map(|wires| mixed(wires)).collect(),
             wires,
@@ -237,6 +244,12 @@ impl Serving {
             routing,
             config,
         })
+    }
+
+    /// The same, with prices and numbers for the books.
+    #[must_use]
+    pub fn with_tills(self, tills: Tills) -> Self {
+        Self { tills, ..self }
     }
 
     /// Whether a route of the model serves the endpoint in other words than the client's.
@@ -248,28 +261,6 @@ impl Serving {
     /// What requests of an endpoint go without in a workflow.
     pub(super) fn omitted(&self, workflow: usize, endpoint: Endpoint) -> Option<&Omitted> {
         self.omitted.get(workflow)?.get(endpoint.index())
-    }
-
-    /// The answer to `GET /v1/models` in these words.
-    #[must_use]
-    pub fn models_json(&self, surface: Surface) -> Bytes {
-        let [openai, anthropic, gemini] = &self.models_json;
-        match surface {
-            Surface::OpenAi => openai.clone(),
-            Surface::Anthropic => anthropic.clone(),
-            Surface::Gemini => gemini.clone(),
-        }
-    }
-
-    /// The answer to `GET /v1/models/{id}` in these words, if there is such a model.
-    #[must_use]
-    pub fn model_json(&self, surface: Surface, name: &str) -> Option<Bytes> {
-        self.routing.find(name)?;
-        Some(match surface {
-            Surface::OpenAi => Bytes::from(model_object(name).to_string()),
-            Surface::Anthropic => anthropic::models::one(name),
-            Surface::Gemini => gemini::models::one(name),
-        })
     }
 }
 
@@ -560,22 +551,4 @@ fn transport(provider: &Provider, clocks: &crate::config::Timeouts) -> Transport
         idle: provider.idle_timeout,
         extra_roots: provider.extra_roots.clone().unwrap_or_default(),
     }
-}
-
-fn models_json(routing: &Snapshot) -> [Bytes; 3] {
-    let names = || routing.models.iter().map(|model| &*model.name);
-    let data: Vec<_> = routing
-        .models
-        .iter()
-        .map(|model| model_object(&model.name))
-        .collect();
-    [
-        Bytes::from(json!({"object": "list", "data": data}).to_string()),
-        anthropic::models::list(names()),
-        gemini::models::list(names()),
-    ]
-}
-
-fn model_object(name: &str) -> serde_json::Value {
-    json!({"id": name, "object": "model", "created": 0, "owned_by": "trimtab"})
 }

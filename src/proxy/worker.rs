@@ -15,9 +15,9 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 use scoring::retry::RetryBudget;
 
-use super::life::RequestId;
 use super::serving::{Lasting, Serving};
 use crate::clock;
+use crate::governance::Pen;
 use crate::observe::metrics::Metrics;
 use crate::observe::recorder::Recorder;
 use crate::upstream::Pools;
@@ -61,6 +61,8 @@ pub struct Worker {
     pub shared: Arc<Shared>,
     /// Connections to providers.
     pub pools: Pools,
+    /// What pays for attempts; none where nobody does.
+    pen: RefCell<Option<Pen>>,
     rng: RefCell<SmallRng>,
     /// Random, so that ids of different workers and processes differ.
     id_prefix: u32,
@@ -84,7 +86,9 @@ impl Worker {
     pub fn new(shared: Arc<Shared>) -> Self {
         let mut rng = clock::rng();
         let id_prefix = rng.random();
+        let ledger = shared.lasting.ledger.as_ref();
         Self {
+            pen: RefCell::new(ledger.and_then(|ledger| ledger.take_pen())),
             shared,
             pools: Pools::default(),
             rng: RefCell::new(rng),
@@ -117,11 +121,21 @@ impl Worker {
         self.farewells.get() > 0
     }
 
-    /// A request id that no other request of this process has.
-    pub(super) fn new_id(&self) -> RequestId {
+    /// A number that no other request of this process has, and likely none of another.
+    pub(super) fn new_number(&self) -> u64 {
         let number = self.next_id.get();
         self.next_id.set(number.wrapping_add(1));
-        RequestId::new(self.id_prefix, number)
+        u64::from(self.id_prefix) << 32 | u64::from(number)
+    }
+
+    /// Does something with this worker's pen, if it has one.
+    pub(super) fn with_pen<T>(&self, act: impl FnOnce(&mut Pen) -> T) -> Option<T> {
+        self.pen.borrow_mut().as_mut().map(act)
+    }
+
+    /// Writes what is still owed to the ledger, if the disk takes it again.
+    pub fn pay_debts(&self) {
+        self.with_pen(Pen::pay_debts);
     }
 
     /// Runs `draw` with this worker's generator.

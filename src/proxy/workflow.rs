@@ -53,6 +53,7 @@ pub(super) fn enter(life: &mut Life, asked: &Asked, model: usize) -> Result<Aske
         way: Way::Entered,
         query: asked.query.clone(),
         headers: asked.headers.clone(),
+        payer: asked.payer.clone(),
         body,
     };
     life.pass = Some(pass);

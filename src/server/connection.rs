@@ -42,12 +42,16 @@ pub(super) async fn serve(worker: Rc<Worker>, roster: Rc<Roster>, stream: TcpStr
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    let Ok(peer) = stream.peer_addr() else {
+        return;
+    };
     let seat = roster.join();
     let is_h2 = until_expired(&seat, speaks_h2(&stream)).await;
     let mut service = Service {
         worker,
         roster: Rc::clone(&roster),
         presence: Rc::clone(&seat.presence),
+        source: peer.ip(),
         verdict: None,
     };
     match is_h2 {

@@ -7,6 +7,7 @@
 
 mod body;
 mod connection;
+mod credential;
 pub mod guard;
 mod intake;
 pub mod paths;

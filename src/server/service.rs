@@ -4,30 +4,26 @@
 //! - Nothing but health and readiness is answered before the credential was checked.
 //! - Every refusal is the dialect's own error object.
 
+use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_ENCODING, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::body::Body;
+use super::credential::{self, Stranger};
 use super::guard::{Verdict, Violation};
 use super::intake::{self, Bounds};
 use super::paths::{self, Kept, Place};
 use super::roster::{Presence, Roster};
-use crate::config::Secret;
 use crate::dialects::failure::Failure;
 use crate::dialects::format::{Endpoint, Surface};
+use crate::governance::Member;
 use crate::proxy::{self, Asked, Errand, To, Way, Worker};
-
-/// Headers in which clients of the various SDKs put their key, besides `Authorization`.
-const KEY_HEADERS: [HeaderName; 3] = [
-    HeaderName::from_static("x-api-key"),
-    HeaderName::from_static("api-key"),
-    HeaderName::from_static("x-goog-api-key"),
-];
 
 /// What serves the requests of one connection.
 #[derive(Debug)]
@@ -35,6 +31,8 @@ pub(super) struct Service {
     pub(super) worker: Rc<Worker>,
     pub(super) roster: Rc<Roster>,
     pub(super) presence: Rc<Presence>,
+    /// Where its requests come from.
+    pub(super) source: IpAddr,
     /// What the guard has found; none on HTTP/2, whose framing leaves no room for it.
     pub(super) verdict: Option<Verdict>,
 }
@@ -44,6 +42,8 @@ struct Arrival {
     head: Parts,
     body: Incoming,
     bounds: Bounds,
+    /// Who pays.
+    payer: Option<Arc<Member>>,
 }
 
 impl Service {
@@ -82,14 +82,12 @@ impl Service {
         if head.method == Method::HEAD {
             return plain(StatusCode::OK, "");
         }
+        let payer = match credential::payer(&self.worker.shared, &head.headers, self.source) {
+            Ok(payer) => payer,
+            Err(stranger) => return self.turn_out(&head, stranger),
+        };
         let serving = self.worker.shared.serving.load();
         let server = &serving.config.server;
-        if let Some(token) = &server.token
-            && !authorized(token, &head.headers)
-        {
-            let message = "Incorrect API key provided. Send the gateway's token as `Authorization: Bearer …`.";
-            return self.refuse(&head, Failure::Unauthorized, message);
-        }
         if place.is_none() {
             let message = format!("Unknown request URL: {} {}.", head.method, head.uri.path());
             return self.refuse(&head, Failure::NoPath, &message);
@@ -99,7 +97,26 @@ impl Service {
             time: server.body_timeout,
         };
         drop(serving);
-        self.serve(Arrival { head, body, bounds }).await
+        self.serve(Arrival {
+            head,
+            body,
+            bounds,
+            payer,
+        })
+        .await
+    }
+
+    /// Refuses a request of somebody who is not known.
+    fn turn_out(&self, head: &Parts, stranger: Stranger) -> Response<proxy::Body> {
+        match stranger {
+            Stranger::Unknown(message) => self.refuse(head, Failure::Unauthorized, message),
+            Stranger::Guessing(wait) => {
+                let message =
+                    "Too many wrong API keys have come from your address; try again later.";
+                let failure = (Failure::TooManyLogins, message, wait);
+                proxy::refuse_for_now(&self.worker, &head.headers, asked_in(head), failure)
+            }
+        }
     }
 
     /// Serves a request for a place that exists.
@@ -142,15 +159,13 @@ impl Service {
                 self.errand(to, &below, arrival).await
             }
             (Some(Place::Models), &Method::GET) => {
-                let json = self
-                    .worker
-                    .shared
-                    .serving
-                    .load()
-                    .models_json(asked_in(head));
+                let serving = self.worker.shared.serving.load();
+                let json = serving.models_json(asked_in(head), arrival.payer.as_deref());
                 proxy::answer(&self.worker, &head.headers, json)
             }
-            (Some(Place::Model(name)), &Method::GET) => self.model(head, &decode(name)),
+            (Some(Place::Model(name)), &Method::GET) => {
+                self.model(head, &decode(name), arrival.payer.as_deref())
+            }
             _ => {
                 let message = format!("Not allowed here: {} {path}.", head.method);
                 self.refuse(head, Failure::Method, &message)
@@ -158,9 +173,9 @@ impl Service {
         }
     }
 
-    fn model(&self, head: &Parts, name: &str) -> Response<proxy::Body> {
+    fn model(&self, head: &Parts, name: &str, payer: Option<&Member>) -> Response<proxy::Body> {
         let serving = self.worker.shared.serving.load();
-        match serving.model_json(asked_in(head), name) {
+        match serving.model_json(asked_in(head), name, payer) {
             Some(json) => proxy::answer(&self.worker, &head.headers, json),
             None => {
                 let message = format!("The model `{name}` does not exist.");
@@ -171,7 +186,12 @@ impl Service {
 
     /// Takes the body in and carries the request to an account, unread.
     async fn errand(&self, to: To, path: &str, arrival: Arrival) -> Response<proxy::Body> {
-        let Arrival { head, body, bounds } = arrival;
+        let Arrival {
+            head,
+            body,
+            bounds,
+            payer,
+        } = arrival;
         if paths::climbs(path) {
             let message = "The path must not lead out of the provider's own.";
             return self.refuse(&head, Failure::BadRequest, message);
@@ -191,6 +211,7 @@ impl Service {
             path,
             headers: head.headers,
             body,
+            payer,
         };
         proxy::run_errand(&self.worker, errand).await
     }
@@ -216,7 +237,12 @@ impl Service {
         (endpoint, model, way): (Endpoint, Option<String>, Way),
         arrival: Arrival,
     ) -> Response<proxy::Body> {
-        let Arrival { head, body, bounds } = arrival;
+        let Arrival {
+            head,
+            body,
+            bounds,
+            payer,
+        } = arrival;
         match self.body(&head.headers, body, bounds).await {
             Ok(body) => {
                 let asked = Asked {
@@ -226,6 +252,7 @@ impl Service {
                     query: head.uri.query().map(ToOwned::to_owned),
                     headers: head.headers,
                     body,
+                    payer,
                 };
                 proxy::handle(&self.worker, asked).await
             }
@@ -280,20 +307,6 @@ fn asked_in(head: &Parts) -> Surface {
             Surface::OpenAi
         }
     })
-}
-
-fn authorized(token: &Secret, headers: &HeaderMap) -> bool {
-    let bearer = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.as_bytes().split_at_checked("Bearer ".len()))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"Bearer "))
-        .is_some_and(|(_, presented)| token.matches(presented));
-    bearer
-        || KEY_HEADERS.iter().any(|name| {
-            headers
-                .get(name)
-                .is_some_and(|value| token.matches(value.as_bytes()))
-        })
 }
 
 /// Decodes a model's name as it stands in a path; clients write `/` as `%2F` or as it is.

@@ -157,6 +157,7 @@ fn into_tokio(stream: Handoff) -> io::Result<TcpStream> {
 
 fn tidy(worker: &Worker, roster: &Roster) {
     worker.pools.sweep();
+    worker.pay_debts();
     let serving = worker.shared.serving.load();
     let server = &serving.config.server;
     roster.sweep(server.header_timeout.into(), server.keep_alive.into());

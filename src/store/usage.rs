@@ -87,7 +87,10 @@ const fn expression(group: &Group) -> &'static str {
     match group {
         Group::Customer => "(SELECT name ->> '$.customer' FROM names WHERE number = labels)",
         Group::Team => "(SELECT name ->> '$.team' FROM names WHERE number = labels)",
-        Group::Provider => "(SELECT name ->> '$.provider' FROM names WHERE number = labels)",
+        Group::Provider => {
+            // A route's name begins with its provider's.
+            "(SELECT substr(name, 1, instr(name || '/', '/') - 1) FROM names WHERE number = route)"
+        }
         Group::Key => "(SELECT name FROM names WHERE number = key)",
         Group::Model => "(SELECT name FROM names WHERE number = model)",
         Group::Route => "(SELECT name FROM names WHERE number = route)",

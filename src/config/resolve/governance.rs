@@ -34,6 +34,7 @@ impl Resolver<'_, '_> {
         }
         Governance {
             data: folder.map_or_else(|| data.into(), |folder| folder.join(data)),
+            is_placed: raw.data.is_some(),
             keys_required: raw.keys_required.as_ref().map(|at| at.value),
             assumed_output_tokens: raw
                 .assumed_output_tokens

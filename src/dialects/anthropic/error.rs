@@ -24,9 +24,10 @@ const fn kind(failure: Failure) -> &'static str {
         Failure::TooLarge => "request_too_large",
         Failure::Unauthorized => "authentication_error",
         Failure::NoModel | Failure::NoPath => "not_found_error",
-        Failure::RateLimited => "rate_limit_error",
-        Failure::Overloaded | Failure::Draining => "overloaded_error",
-        Failure::UpstreamQuota => "billing_error",
+        Failure::NotAllowed | Failure::PriceUnknown => "permission_error",
+        Failure::RateLimited | Failure::TooManyLogins => "rate_limit_error",
+        Failure::Overloaded | Failure::Draining | Failure::LedgerDown => "overloaded_error",
+        Failure::UpstreamQuota | Failure::BudgetSpent => "billing_error",
         Failure::Timeout => "timeout_error",
         Failure::Upstream | Failure::UpstreamAuth | Failure::Internal => "api_error",
     }

@@ -20,8 +20,12 @@ const fn status(failure: Failure) -> &'static str {
         Failure::Unauthorized => "UNAUTHENTICATED",
         Failure::NoModel | Failure::NoPath => "NOT_FOUND",
         Failure::Method | Failure::Unsupported => "UNIMPLEMENTED",
-        Failure::RateLimited | Failure::UpstreamQuota => "RESOURCE_EXHAUSTED",
-        Failure::Overloaded | Failure::Draining => "UNAVAILABLE",
+        Failure::NotAllowed | Failure::PriceUnknown => "PERMISSION_DENIED",
+        Failure::RateLimited
+        | Failure::TooManyLogins
+        | Failure::BudgetSpent
+        | Failure::UpstreamQuota => "RESOURCE_EXHAUSTED",
+        Failure::Overloaded | Failure::Draining | Failure::LedgerDown => "UNAVAILABLE",
         Failure::Timeout | Failure::SlowClient => "DEADLINE_EXCEEDED",
         Failure::Upstream | Failure::UpstreamAuth | Failure::Internal => "INTERNAL",
     }

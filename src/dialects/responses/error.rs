@@ -19,16 +19,18 @@ use super::object::{Response, Status};
 /// OpenAI's code for a failure; the types of its SDKs know no others that fit.
 pub(super) const fn code(failure: Failure) -> &'static str {
     match failure {
-        Failure::RateLimited => "rate_limit_exceeded",
+        Failure::RateLimited | Failure::TooManyLogins => "rate_limit_exceeded",
         // No type of the SDKs has it, but OpenAI sends it, and Codex shortens the conversation on it.
         Failure::TooLong => "context_length_exceeded",
         // Codex ends its turn on it, as it should.
-        Failure::UpstreamQuota => "insufficient_quota",
+        Failure::UpstreamQuota | Failure::BudgetSpent => "insufficient_quota",
         Failure::BadRequest
         | Failure::TooLarge
         | Failure::Encoding
         | Failure::SlowClient
         | Failure::Unauthorized
+        | Failure::NotAllowed
+        | Failure::PriceUnknown
         | Failure::NoModel
         | Failure::NoPath
         | Failure::Method
@@ -39,6 +41,7 @@ pub(super) const fn code(failure: Failure) -> &'static str {
         | Failure::UpstreamAuth
         | Failure::Timeout
         | Failure::Draining
+        | Failure::LedgerDown
         | Failure::Internal => "server_error",
     }
 }

@@ -1,6 +1,6 @@
 //! Who keeps the books while requests are served?
 //!
-//! A thread of its own: it opens and syncs the journal's files once a second, and hands what was written to the database's writer, one turn at a time.
+//! A thread of its own: it ends the windows of budgets that are over, opens and syncs the journal's files once a second, and hands what was written to the database's writer, one turn at a time.
 //!
 //! # Invariants
 //! - A database that is slow, full or locked keeps neither a journal from being synced nor a request from being served.
@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::super::journal::{Journal, Names, Readable, Tended};
+use super::super::turn::Turns;
 use super::ingest::{Books, BooksError, Counts, Pass};
 use crate::clock;
 use crate::store::{Busy, Database, Keep, Pending, Writer};
@@ -23,6 +24,9 @@ const TURN: Duration = Duration::from_millis(200);
 
 /// Turns between two syncs: a second.
 const SYNC_EVERY: u64 = 5;
+
+/// µs in a second.
+const SECOND: i64 = 1_000_000;
 
 /// Transactions of a turn: with a turn's length they bound what is read to 160,000 records a second.
 const PASSES: usize = 8;
@@ -39,6 +43,8 @@ pub struct Keeper {
     pub names: Arc<Mutex<Names>>,
     /// The books, recovered.
     pub books: Books,
+    /// When accounts' windows end.
+    pub turns: Arc<Mutex<Turns>>,
     /// The database's writer.
     pub store: Arc<Writer>,
     /// µs that entries are kept; none keeps them.
@@ -132,6 +138,7 @@ impl Counted {
 struct Desk {
     journal: Journal,
     names: Arc<Mutex<Names>>,
+    windows: Arc<Mutex<Turns>>,
     /// Locked by one turn at a time, on the database's thread.
     books: Arc<Mutex<Books>>,
     store: Arc<Writer>,
@@ -147,6 +154,7 @@ impl Desk {
         Self {
             journal: keeper.journal,
             names: keeper.names,
+            windows: keeper.turns,
             books: Arc::new(Mutex::new(keeper.books)),
             store: keeper.store,
             keep_for: keeper.keep_for,
@@ -158,6 +166,7 @@ impl Desk {
     }
 
     fn turn(&mut self) {
+        locked(&self.windows).turn(now() / SECOND);
         if self.turns.is_multiple_of(SYNC_EVERY) {
             self.tend();
         }

@@ -3,7 +3,7 @@
 //! Records of an attempt may be read in any order, since a request may cross from one file to the next: each adds what it alone knows, and who may say the amount is settled by rank: an operator, then the settlement, then the reservation.
 //!
 //! # Invariants
-//! - Reading a record again changes nothing.
+//! - Reading a record again changes nothing; of several reservations of an attempt the largest holds.
 //! - The order of a reservation, one settlement and corrections of different instants does not matter.
 
 use crate::config::Nano;
@@ -44,10 +44,11 @@ pub(super) fn merge(before: Option<&Entry>, record: &Record, file: i64) -> Merge
 
 fn reserved(before: Option<&Entry>, reserve: &Reserve, file: i64) -> Merged {
     let amount = nano(reserve.amount);
-    match before.map(|entry| entry.reserved) {
-        Some(Some(known)) if known == amount => return Merged::Known,
-        Some(Some(_)) => return Merged::Contradicts,
-        Some(None) | None => {}
+    match before.map(|entry| (entry, entry.reserved)) {
+        // A stream that went on reserved more, or it did so after this record.
+        Some((entry, Some(known))) if known < amount => return raised(entry, amount),
+        Some((_, Some(_))) => return Merged::Known,
+        Some((_, None)) | None => {}
     }
     let mut entry = before.cloned().unwrap_or_else(|| Entry {
         id: reserve.id,
@@ -64,6 +65,16 @@ fn reserved(before: Option<&Entry>, reserve: &Reserve, file: i64) -> Merged {
         reserve.request,
         &reserve.slots,
     );
+    Merged::Changed(entry)
+}
+
+/// The entry, with more reserved than was known.
+fn raised(entry: &Entry, amount: i64) -> Merged {
+    let mut entry = entry.clone();
+    entry.reserved = Some(amount);
+    if matches!(entry.state, State::Open | State::InDoubt) {
+        entry.charged = amount;
+    }
     Merged::Changed(entry)
 }
 

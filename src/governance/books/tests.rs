@@ -425,6 +425,7 @@ fn what_is_in_doubt_stays_charged_until_an_operator_says_otherwise() {
 
 #[test]
 fn a_second_settlement_that_differs_changes_nothing_and_is_counted() {
+    // A smaller reservation is one that was read late.
     let mut shop = Shop::new();
     shop.writers[0].reserve(&reserve(1, 100)).unwrap();
     for amount in [60, 60, 10] {
@@ -438,7 +439,7 @@ fn a_second_settlement_that_differs_changes_nothing_and_is_counted() {
             .counts()
             .contradictions
             .load(std::sync::atomic::Ordering::Relaxed),
-        2
+        1
     );
 }
 
@@ -573,6 +574,7 @@ fn running(disk: &Faulty, store: &Arc<crate::store::Writer>) -> (Running, Writer
         journal,
         names,
         books: Books::new(shared),
+        turns: Arc::default(),
         store: Arc::clone(store),
         keep_for: None,
         keep_bytes: None,

@@ -23,6 +23,8 @@ fn charges(limits: &[u64]) -> Vec<Charge> {
         account: Arc::new(Account::new(&schedule, 0)),
         limit: nano(limit),
         hard: true,
+        number: 1,
+        length: schedule.length,
     };
     limits.iter().map(charge).collect()
 }
@@ -38,10 +40,11 @@ fn seen(charges: &[Charge]) -> Vec<(u64, u64)> {
 #[test]
 fn all_pay_or_none() {
     let charges = charges(&[100, 50, 100]);
-    let hold = reserve(&charges, nano(30)).unwrap();
+    let hold = reserve(&[&charges], nano(30)).unwrap();
     assert_eq!(seen(&charges), [(0, 30); 3]);
-    let refusal = reserve(&charges, nano(21)).unwrap_err();
+    let refusal = reserve(&[&charges], nano(21)).unwrap_err();
     let expected = Refusal::Spent {
+        tier: 0,
         index: 1,
         left: nano(20),
         opens_at: Some(86_400),
@@ -50,7 +53,7 @@ fn all_pay_or_none() {
     assert_eq!(seen(&charges), [(0, 30); 3]);
     hold.settle(nano(10));
     assert_eq!(seen(&charges), [(10, 0); 3]);
-    let never = reserve(&charges, nano(51)).unwrap_err();
+    let never = reserve(&[&charges], nano(51)).unwrap_err();
     assert!(matches!(never, Refusal::Spent { opens_at: None, .. }));
     assert!(reserve(&[], nano(5)).is_ok(), "who has no budget is free");
 }
@@ -58,9 +61,9 @@ fn all_pay_or_none() {
 #[test]
 fn a_hold_that_is_dropped_settles_at_what_it_was_told_before() {
     let charges = charges(&[100]);
-    drop(reserve(&charges, nano(30)).unwrap());
+    drop(reserve(&[&charges], nano(30)).unwrap());
     assert_eq!(seen(&charges), [(30, 0)], "unknown: all of it");
-    let mut hold = reserve(&charges, nano(30)).unwrap();
+    let mut hold = reserve(&[&charges], nano(30)).unwrap();
     hold.if_untold(nano(7));
     assert_eq!(hold.amount(), nano(30));
     drop(hold);
@@ -71,10 +74,10 @@ fn a_hold_that_is_dropped_settles_at_what_it_was_told_before() {
 fn a_soft_budget_counts_and_refuses_nothing() {
     let mut charges = charges(&[10, 100]);
     charges[0].hard = false;
-    reserve(&charges, nano(80)).unwrap().settle(nano(80));
+    reserve(&[&charges], nano(80)).unwrap().settle(nano(80));
     assert_eq!(seen(&charges), [(80, 0); 2]);
     assert!(matches!(
-        reserve(&charges, nano(21)),
+        reserve(&[&charges], nano(21)),
         Err(Refusal::Spent { index: 1, .. })
     ));
 }
@@ -82,8 +85,8 @@ fn a_soft_budget_counts_and_refuses_nothing() {
 #[test]
 fn too_many_are_refused_and_not_left_out() {
     let charges = charges(&[100; MOST + 1]);
-    assert!(reserve(&charges[..MOST], nano(1)).is_ok());
-    let refusal = reserve(&charges, nano(1)).unwrap_err();
+    assert!(reserve(&[&charges[..MOST]], nano(1)).is_ok());
+    let refusal = reserve(&[&charges], nano(1)).unwrap_err();
     assert_eq!(refusal, Refusal::TooMany(MOST + 1));
     assert_eq!(seen(&charges)[MOST], (0, 0));
 }
@@ -98,7 +101,7 @@ proptest! {
         let tightest = *limits.iter().min().unwrap();
         let (mut holds, mut spent, mut reserved) = (Vec::new(), 0, 0);
         for (amount, percent, settles) in amounts {
-            match reserve(&charges, nano(amount)) {
+            match reserve(&[&charges], nano(amount)) {
                 Ok(hold) => {
                     prop_assert!(spent + reserved + amount <= tightest);
                     reserved += amount;
@@ -136,7 +139,7 @@ fn hammer(tight: usize) {
             scope.spawn(move || {
                 for round in 0..EACH {
                     let amount = (round * 11 + seed * 17) % 50 + 1;
-                    match reserve(charges, nano(amount)) {
+                    match reserve(&[charges], nano(amount)) {
                         Ok(hold) => {
                             let actual = amount * (round % 3) / 2;
                             hold.settle(nano(actual));

@@ -50,9 +50,6 @@ pub struct Labels<'a> {
     /// The team that the key belongs to, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub team: Option<&'a str>,
-    /// The provider that is paid, by name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider: Option<&'a str>,
     /// The key's tags.
     pub tags: &'a [(&'a str, &'a str)],
 }
@@ -133,11 +130,7 @@ impl Labels<'_> {
     pub fn text(&self) -> String {
         let tags: BTreeMap<&str, &str> = self.tags.iter().copied().collect();
         let mut whole = serde_json::Map::new();
-        for (word, name) in [
-            ("customer", self.customer),
-            ("provider", self.provider),
-            ("team", self.team),
-        ] {
+        for (word, name) in [("customer", self.customer), ("team", self.team)] {
             whole.extend(name.map(|name| (word.to_owned(), name.into())));
         }
         if !tags.is_empty() {
@@ -182,30 +175,53 @@ impl Names {
     /// # Errors
     /// [`NamesError`]; it can be asked again.
     pub fn number(&mut self, kind: Kind, name: &str) -> Result<u32, NamesError> {
-        let wanted = (kind, name.to_owned());
-        if let Some(number) = self.numbers.get(&wanted) {
-            return Ok(*number);
+        let numbers = self.numbers(kind, &[name])?;
+        numbers.first().copied().ok_or(NamesError::Exhausted)
+    }
+
+    /// The numbers of names of one kind, in their order; those that have none are given one now, written and synced together.
+    ///
+    /// # Errors
+    /// [`NamesError`]; none is given then, and it can be asked again.
+    pub fn numbers(&mut self, kind: Kind, wanted: &[&str]) -> Result<Vec<u32>, NamesError> {
+        let mut numbers = Vec::with_capacity(wanted.len());
+        let mut given: HashMap<&str, u32> = HashMap::new();
+        let mut lines = String::new();
+        let mut next = self.next;
+        for name in wanted {
+            let known = self.numbers.get(&(kind, (*name).to_owned()));
+            if let Some(number) = known.or_else(|| given.get(name)) {
+                numbers.push(*number);
+                continue;
+            }
+            if next == 0 {
+                return Err(NamesError::Exhausted);
+            }
+            lines.push_str(&line(next, kind, name));
+            given.insert(name, next);
+            numbers.push(next);
+            next = next.checked_add(1).unwrap_or(0);
         }
-        let number = self.next;
-        if number == 0 {
-            return Err(NamesError::Exhausted);
+        if lines.is_empty() {
+            return Ok(numbers);
         }
         let before = self.end.len();
-        self.end
-            .append(&*self.log, line(number, kind, name).as_bytes())?;
+        self.end.append(&*self.log, lines.as_bytes())?;
         if let Err(error) = self.log.sync() {
             // What is not safe is not there: cut off now, or before the next line.
             let _ = self.end.cut_to(&*self.log, before);
             return Err(JournalError::from(error).into());
         }
-        self.next = number.checked_add(1).unwrap_or(0);
-        self.numbers.insert(wanted, number);
-        self.new.push(Name {
-            number,
-            kind,
-            name: name.to_owned(),
-        });
-        Ok(number)
+        self.next = next;
+        for (name, number) in given {
+            self.numbers.insert((kind, name.to_owned()), number);
+            self.new.push(Name {
+                number,
+                kind,
+                name: name.to_owned(),
+            });
+        }
+        Ok(numbers)
     }
 
     /// The names that were read or given since this was asked last.

@@ -199,6 +199,8 @@ impl Flags {
     pub const OVERRUN: Self = Self(8);
     /// It was answered from our cache.
     pub const FROM_CACHE: Self = Self(16);
+    /// Something was used that nobody knows the price of; it costs more than is written.
+    pub const UNPRICED: Self = Self(32);
 
     /// These and those.
     #[must_use]

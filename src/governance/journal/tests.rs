@@ -432,12 +432,11 @@ fn labels_have_one_text() {
     let labels = Labels {
         customer: Some("acme"),
         team: None,
-        provider: Some("openai"),
         tags: &[("b", "2"), ("a", "1")],
     };
     assert_eq!(
         labels.text(),
-        r#"{"customer":"acme","provider":"openai","tags":{"a":"1","b":"2"}}"#
+        r#"{"customer":"acme","tags":{"a":"1","b":"2"}}"#
     );
 }
 

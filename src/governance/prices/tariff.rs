@@ -311,6 +311,16 @@ impl Tariff {
         found.or_else(|| all().max_by_key(rate)).map(|it| it.rate)
     }
 
+    /// TEMP
+    #[must_use]
+    pub fn at_most(&self, used: &Used) -> Cost {
+        self.most(
+            used.tokens.total_input(),
+            used.tokens.total_output(),
+            used.tier,
+        )
+    }
+
     /// The most that so many input and output tokens can cost, wherever vendors count them.
     #[must_use]
     pub fn most(&self, input: u64, output: u64, tier: Tier) -> Cost {

@@ -1,0 +1,189 @@
+//! What do all workers share of governance?
+//!
+//! The roster that says who asks, the treasury that makes it, and a pen for each worker; opened once, from a folder that belongs to this process.
+//!
+//! # Invariants
+//! - Nothing is served before everything that was ever written down has been read.
+//! - A roster that cannot be made never replaces one that can.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use rand::RngExt;
+
+use super::books::{Books, BooksError, Counted, Keeper, Running};
+use super::credential::Pepper;
+use super::journal::{Disk, Folder, Journal, Kind, Names, NamesError, Sync};
+use super::pen::Pen;
+use super::roster::Roster;
+use super::treasury::Treasury;
+use super::turn::Turns;
+use crate::clock;
+use crate::config::{self, Config, Governance, Tenants};
+use crate::store::{Database, StoreError, Writer};
+
+/// The database's file in the folder.
+const DATABASE: &str = "history.db";
+
+/// The journals' folder in it.
+const JOURNALS: &str = "ledger";
+
+/// µs in a second.
+const SECOND: i64 = 1_000_000;
+
+/// Why there is no ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be used.
+    #[error("the ledger's folder cannot be used: {0}")]
+    Folder(#[from] io::Error),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What was written down cannot be read.
+    #[error(transparent)]
+    Books(#[from] BooksError),
+    /// Names cannot be numbered.
+    #[error(transparent)]
+    Names(#[from] NamesError),
+}
+
+/// What all workers share of governance.
+#[derive(Debug)]
+pub struct Ledger {
+    /// Who may ask, now.
+    pub roster: ArcSwap<Roster>,
+    /// What keys the hashes of credentials.
+    pub pepper: Pepper,
+    treasury: Mutex<Treasury>,
+    pens: Mutex<Vec<Pen>>,
+}
+
+/// A ledger, and what keeps its books until it is dropped.
+#[derive(Debug)]
+pub struct Opened {
+    /// What all workers share.
+    pub ledger: Arc<Ledger>,
+    /// The database's writer.
+    pub store: Arc<Writer>,
+    /// Attempts that were in flight when the process before this one ended.
+    pub in_doubt: usize,
+    keeper: Running,
+}
+
+impl Opened {
+    /// What the keeper of the books has seen.
+    #[must_use]
+    pub fn counted(&self) -> Arc<Counted> {
+        self.keeper.counted()
+    }
+}
+
+impl Ledger {
+    /// Opens the ledger in a folder, reads everything that is in it and makes a pen for each of `workers`.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing is left running then.
+    pub fn open(
+        (config, tenants): (&Config, &Tenants),
+        folder: &Path,
+        pepper: Pepper,
+        workers: usize,
+    ) -> Result<Opened, OpenError> {
+        let governance = &config.governance;
+        let journals = folder.join(JOURNALS);
+        let disk: Arc<dyn Disk> = Arc::new(Folder::open(journals)?);
+        let mut database = Database::open(&folder.join(DATABASE))?;
+        let mut journal = Journal::open(Arc::clone(&disk), sync(governance))?;
+        let mut names = Names::open(&disk)?;
+        let mut books = Books::new(disk);
+        books.learn(names.take_new());
+        let files = journal.files()?;
+        let recovered = books.recover(&mut database, &files)?;
+        let names = Arc::new(Mutex::new(names));
+        let turns = Arc::new(Mutex::new(Turns::default()));
+        let mut treasury =
+            Treasury::new(Arc::clone(&names), Arc::clone(&turns), recovered.balances);
+        let now = micros();
+        let roster = Roster::default();
+        let roster = treasury.roster((config, tenants), (&roster, &pepper), now / SECOND)?;
+        roster.take_over(&Roster::default());
+        let mut rng = clock::rng();
+        let pens = (0..workers).map(|_| Pen::new(journal.writer(now), rng.random()));
+        let ledger = Self {
+            roster: ArcSwap::from_pointee(roster),
+            pepper,
+            treasury: Mutex::new(treasury),
+            pens: Mutex::new(pens.collect()),
+        };
+        let store = Arc::new(Writer::start(database)?);
+        let keeper = Keeper {
+            journal,
+            names,
+            books,
+            turns,
+            store: Arc::clone(&store),
+            keep_for: Some(governance.keep.seconds() * SECOND),
+            keep_bytes: u64::try_from(governance.keep_size).ok(),
+        };
+        Ok(Opened {
+            ledger: Arc::new(ledger),
+            store,
+            in_doubt: recovered.in_doubt,
+            keeper: keeper.start()?,
+        })
+    }
+
+    /// A pen for one more worker; none once each has one.
+    #[must_use]
+    pub fn take_pen(&self) -> Option<Pen> {
+        self.pens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+    }
+
+    /// Makes a roster that may follow the present one; see [`Ledger::seat`].
+    ///
+    /// # Errors
+    /// [`NamesError`]; it can be asked again.
+    pub fn draw_up(&self, config: &Config, tenants: &Tenants) -> Result<Roster, NamesError> {
+        let before = self.roster.load();
+        let keyed = (&**before, &self.pepper);
+        self.treasury()
+            .roster((config, tenants), keyed, micros() / SECOND)
+    }
+
+    /// Lets a roster follow the present one: keys that are not in it are refused from now on, and what they have open is broken off.
+    pub fn seat(&self, roster: Roster) {
+        let roster = Arc::new(roster);
+        let before = self.roster.swap(Arc::clone(&roster));
+        roster.take_over(&before);
+    }
+
+    /// Numbers of names, in their order.
+    ///
+    /// # Errors
+    /// [`NamesError`]; it can be asked again.
+    pub fn numbers(&self, kind: Kind, names: &[&str]) -> Result<Vec<u32>, NamesError> {
+        self.treasury().numbers(kind, names)
+    }
+
+    fn treasury(&self) -> std::sync::MutexGuard<'_, Treasury> {
+        self.treasury.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn sync(governance: &Governance) -> Sync {
+    match governance.sync {
+        config::Sync::Os => Sync::Os,
+        config::Sync::EverySecond => Sync::EverySecond,
+    }
+}
+
+/// µs since 1970.
+fn micros() -> i64 {
+    i64::try_from(clock::unix().as_micros()).unwrap_or(i64::MAX)
+}

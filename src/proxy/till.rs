@@ -1,0 +1,136 @@
+//! What does an attempt on each route cost, and under which numbers is it written down?
+//!
+//! Looked up once, when a configuration is taken over, so that a request finds its price beside its route.
+//!
+//! # Invariants
+//! - `wires[m][i]` belongs to the route of the same place in [`Serving`](super::Serving), `posts[i]` to its account.
+
+use std::sync::Arc;
+
+use super::serving::Serving;
+use crate::config::{Config, RouteSpec};
+use crate::governance::journal::{Kind, NamesError};
+use crate::governance::prices::{Book, Tariff};
+use crate::governance::{Ledger, Payee, Roster};
+use crate::routing::Target;
+
+/// Prices and numbers of everything that is served.
+#[derive(Debug, Default)]
+pub struct Tills {
+    pub(super) wires: Vec<Vec<Till>>,
+    pub(super) posts: Vec<Till>,
+    /// The models' numbers.
+    pub(super) models: Vec<u32>,
+    /// Version of the prices.
+    pub(super) version: u32,
+    /// Prices of what is not configured, for requests that pass through.
+    pub(super) book: Option<Arc<Book>>,
+}
+
+/// What is paid on one route.
+#[derive(Debug)]
+pub(super) struct Till {
+    /// The route's number.
+    pub(super) number: u32,
+    /// The provider's name.
+    pub(super) provider: Box<str>,
+    /// What everybody together may spend at the provider.
+    pub(super) purse: Option<Arc<Payee>>,
+    /// What it costs; none where nobody knows.
+    pub(super) tariff: Option<Arc<Tariff>>,
+}
+
+impl Tills {
+    /// Looks everything up for what is served.
+    ///
+    /// # Errors
+    /// [`NamesError`]; it can be asked again.
+    pub fn of(
+        serving: &Serving,
+        (ledger, roster): (&Ledger, &Roster),
+        book: &Arc<Book>,
+    ) -> Result<Self, NamesError> {
+        let config = &serving.config;
+        let models: Vec<&str> = serving.names.iter().map(|name| &**name).collect();
+        let routes = serving.wires.iter().flatten();
+        let routes: Vec<&str> = routes.map(|wire| &*wire.name).collect();
+        let posts: Vec<String> = serving
+            .posts
+            .iter()
+            .map(|post| format!("{}/passthrough", post.provider))
+            .collect();
+        let posts: Vec<&str> = posts.iter().map(String::as_str).collect();
+        let mut numbers = ledger.numbers(Kind::Route, &routes)?.into_iter();
+        let of_posts = ledger.numbers(Kind::Route, &posts)?;
+        let of_models = serving
+            .routing
+            .models
+            .iter()
+            .enumerate()
+            .map(|(place, model)| {
+                let targets = model.targets.iter();
+                let tills = targets.zip(&mut numbers).map(|(target, number)| {
+                    let provider = &config.providers[target.provider];
+                    Till {
+                        number,
+                        provider: provider.name.as_str().into(),
+                        purse: purse(roster, &provider.name),
+                        tariff: tariff(config, place, target, book),
+                    }
+                });
+                tills.collect()
+            });
+        Ok(Self {
+            wires: of_models.collect(),
+            posts: serving
+                .posts
+                .iter()
+                .zip(of_posts)
+                .map(|(post, number)| Till {
+                    number,
+                    provider: post.provider.clone(),
+                    purse: purse(roster, &post.provider),
+                    tariff: None,
+                })
+                .collect(),
+            models: ledger.numbers(Kind::Model, &models)?,
+            version: book.version(),
+            book: Some(Arc::clone(book)),
+        })
+    }
+}
+
+/// The provider's own tier, if it has a budget.
+fn purse(roster: &Roster, provider: &str) -> Option<Arc<Payee>> {
+    let payee = roster.provider(provider)?;
+    (!payee.charges.is_empty()).then(|| Arc::clone(payee))
+}
+
+/// What a route costs: as its own entry says, else as the book does.
+fn tariff(config: &Config, model: usize, target: &Target, book: &Book) -> Option<Arc<Tariff>> {
+    let provider = &config.providers[target.provider];
+    let is_its =
+        |spec: &&RouteSpec| spec.provider == target.provider && spec.model == target.identity.model;
+    let spec = config.models[model].routes.iter().find(is_its);
+    let price_as = spec.and_then(|spec| spec.price_as.as_deref());
+    let known = book.tariff(
+        provider.vendor,
+        &provider.name,
+        &target.identity.model,
+        price_as,
+    );
+    let known = match spec.filter(|spec| spec.price_input > 0.0 || spec.price_output > 0.0) {
+        // Nano-dollars a token are thousandths of dollars a million.
+        Some(spec) => {
+            let (input, output) = (spec.price_input / 1_000.0, spec.price_output / 1_000.0);
+            let standard = Tariff::of_tokens(input, output).standard;
+            let known = known.unwrap_or_default();
+            Some(Tariff {
+                standard: standard.or(known.standard),
+                ..known
+            })
+        }
+        None => known,
+    };
+    known.map(Arc::new)
+}
