@@ -21,7 +21,7 @@ const PLACES: usize = 4_096;
 const COST: u64 = 20_000_000;
 
 /// Bad credentials in a row before there is a wait; a fleet that starts with a revoked key is told 401, not 429.
-const BURST: u64 = 10;
+const BURST: u64 = 30;
 
 /// Addresses and what they have tried.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ mod tests {
     fn one_network_is_one_source() {
         let sources = Sources::default();
         let address = |host: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host]);
-        for host in 0..10 {
+        for host in 0..30 {
             assert_eq!(sources.failed(address(host), at(1)), Ok(()));
         }
         assert!(sources.failed(address(10), at(1)).is_err());

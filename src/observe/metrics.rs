@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
@@ -62,6 +62,43 @@ impl Ending {
             Self::Internal => "internal",
         }
     }
+}
+
+/// Why a request was not let in, or not paid for: a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No key, or none that is good.
+    Key,
+    /// Too many wrong keys from one address.
+    Login,
+    /// The model or its provider is not allowed.
+    Model,
+    /// A tier asks too fast.
+    Rate,
+    /// A budget is spent.
+    Budget,
+    /// Nobody knows the price.
+    Price,
+    /// The ledger cannot be written.
+    Ledger,
+}
+
+impl Refused {
+    /// Every reason and its label, in the order of its index.
+    const ALL: [(Self, &'static str); 7] = [
+        (Self::Key, "key"),
+        (Self::Login, "login"),
+        (Self::Model, "model"),
+        (Self::Rate, "rate"),
+        (Self::Budget, "budget"),
+        (Self::Price, "price"),
+        (Self::Ledger, "ledger"),
+    ];
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByReason {
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -128,6 +165,8 @@ pub struct Metrics {
     ttft: Family<ByRoute, Histogram, fn() -> Histogram>,
     attempts: Family<ByRouteOutcome, Counter>,
     failovers: Family<ByFailover, Counter>,
+    spend: Family<ByRoute, Counter<f64, AtomicU64>>,
+    refusals: [Counter; Refused::ALL.len()],
 }
 
 /// The handles of one model, resolved once.
@@ -161,6 +200,8 @@ pub struct RouteHandles {
     failovers: [Counter; Outcome::ALL.len()],
     /// Time to first content token of streams.
     pub ttft: Histogram,
+    /// What its attempts cost, dollars.
+    pub spend: Counter<f64, AtomicU64>,
 }
 
 impl RouteHandles {
@@ -204,6 +245,8 @@ impl Metrics {
             ttft: Family::new_with_constructor(Histogram::of_requests as fn() -> Histogram),
             attempts: Family::default(),
             failovers: Family::default(),
+            spend: Family::default(),
+            refusals: Refused::ALL.map(|_| Counter::default()),
         };
         metrics.register();
         metrics
@@ -277,12 +320,35 @@ impl Metrics {
             .get_or_create(&ByResult { result: "refused" })
             .clone();
         to.register("config_reload", "Configuration reloads, by result", reloads);
+        self.register_spending();
+    }
+
+    fn register_spending(&mut self) {
+        let to = &mut self.registry;
+        to.register(
+            "router_spend_dollars",
+            "What attempts cost, as far as prices are known, where books are kept",
+            self.spend.clone(),
+        );
+        let refusals = Family::<ByReason, Counter>::default();
+        self.refusals =
+            Refused::ALL.map(|(_, reason)| refusals.get_or_create(&ByReason { reason }).clone());
+        to.register(
+            "router_refusals",
+            "Requests not let in or not paid for, by why",
+            refusals,
+        );
     }
 
     /// The handles of a configured model.
     #[must_use]
     pub fn model(&self, name: &str) -> ModelHandles {
         model_handles(&self.requests, &self.duration, &self.tokens, name)
+    }
+
+    /// Counts a request that was not let in, or not paid for.
+    pub fn refused(&self, why: Refused) {
+        self.refusals[why as usize].inc();
     }
 
     /// The handles of requests that name no configured model.
@@ -309,6 +375,12 @@ impl Metrics {
                 };
                 self.failovers.get_or_create(&labels).clone()
             }),
+            spend: self
+                .spend
+                .get_or_create(&ByRoute {
+                    route: name.to_owned(),
+                })
+                .clone(),
             ttft: self
                 .ttft
                 .get_or_create(&ByRoute {

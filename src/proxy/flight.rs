@@ -130,13 +130,13 @@ impl Flight {
             return;
         };
         let landing = landing.into();
-        if let Some(payment) = self.payment.take() {
-            payment.settle(&self.worker, landing.outcome, &landing.usage);
-        }
         let (model, target) = self.place;
-        self.serving.wires[model][target]
-            .handles
-            .attempt(landing.outcome);
+        let handles = &self.serving.wires[model][target].handles;
+        if let Some(payment) = self.payment.take() {
+            let spent = payment.settle(&self.worker, landing.outcome, &landing.usage);
+            handles.spend.inc_by(spent.dollars());
+        }
+        handles.attempt(landing.outcome);
         attempt.finish(
             &End {
                 outcome: landing.outcome,

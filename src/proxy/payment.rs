@@ -28,6 +28,7 @@ use crate::governance::journal::{Flags, JournalError, Parties, Tokens};
 use crate::governance::pace::{Passes, TooFast};
 use crate::governance::prices::{Cost, Tariff, Used};
 use crate::governance::{Asked, Bill, Charge, Member, Payee, Refusal, Spent, Unpaid};
+use crate::observe::metrics::Refused;
 
 /// Output tokens that a stream reserves more when it has used up what was reserved: some seconds of a fast model.
 const MORE: u64 = 1_024;
@@ -178,7 +179,10 @@ fn pass(life: &Life, payers: &Payers) -> Result<Option<Passes>, Box<Failed>> {
     let input = life.input_tokens.into();
     match crate::governance::pass(std::slice::from_ref(pace), input, clock::now()) {
         Ok(passes) => Ok(Some(passes)),
-        Err(too_fast) => Err(too_soon(too_fast, tier)),
+        Err(too_fast) => {
+            life.worker.shared.metrics().refused(Refused::Rate);
+            Err(too_soon(too_fast, tier))
+        }
     }
 }
 
@@ -311,8 +315,8 @@ impl Payment {
         }
     }
 
-    /// Replaces what was reserved by what the attempt did cost.
-    pub(super) fn settle(self, worker: &Worker, outcome: Outcome, usage: &Usage) {
+    /// Replaces what was reserved by what the attempt did cost, and tells it.
+    pub(super) fn settle(self, worker: &Worker, outcome: Outcome, usage: &Usage) -> Nano {
         let (spent, flags) = self.spent(outcome, usage);
         let cost = match &self.tariff {
             Some(tariff) => tariff.cost(&spent),
@@ -335,6 +339,7 @@ impl Payment {
             at: micros(),
         };
         worker.with_pen(|pen| pen.settle(self.bill, told));
+        amount
     }
 
     /// What was used, as far as it is known, and how that is to be marked.

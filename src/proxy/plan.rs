@@ -28,6 +28,7 @@ use crate::dialects::openai::form;
 use crate::dialects::openai::peek::{self, Peek, PeekError};
 use crate::dialects::responses;
 use crate::images::USUAL_WORK;
+use crate::observe::metrics::Refused;
 use crate::routing::Maker;
 use crate::routing::rules::{self, Facts};
 
@@ -190,6 +191,7 @@ fn admit(life: &mut Life, model: &str) -> Result<(), Stop> {
             Ok(passes) => life.passes = Some(passes),
             Err(too_fast) => {
                 let tier = payer.paced(too_fast.index());
+                life.worker.shared.metrics().refused(Refused::Rate);
                 return Err(Stop::Refused(payment::too_soon(too_fast, tier)));
             }
         }

@@ -29,7 +29,7 @@ use crate::dialects::failure::{self, Failure, Retry};
 use crate::dialects::format::Surface;
 use crate::images::answer;
 use crate::observe::explain;
-use crate::observe::metrics::Ending;
+use crate::observe::metrics::{Ending, Refused};
 use crate::routing::Choice;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -142,6 +142,19 @@ impl Failed {
                 .is_some_and(|original| surface.is_error(&original.bytes))
     }
 
+    /// Why the request was not let in or not paid for, if it was not.
+    fn refusal(&self) -> Option<Refused> {
+        Some(match self.failure {
+            Failure::Unauthorized => Refused::Key,
+            Failure::TooManyLogins => Refused::Login,
+            Failure::NotAllowed => Refused::Model,
+            Failure::BudgetSpent => Refused::Budget,
+            Failure::PriceUnknown => Refused::Price,
+            Failure::LedgerDown => Refused::Ledger,
+            _ => return None,
+        })
+    }
+
     /// How the request is counted.
     pub(super) fn ending(&self) -> Ending {
         match self.failure {
@@ -238,6 +251,9 @@ pub(super) fn estimated(mut life: Life, json: Bytes) -> Response<Body> {
 pub(super) fn failed(mut life: Life, failed: Failed) -> Response<Body> {
     let now = clock::now();
     let (told, retry) = failed.failure.status();
+    if let Some(why) = failed.refusal() {
+        life.worker.shared.metrics().refused(why);
+    }
     let mut headers = head(&mut life, now);
     match retry {
         Retry::Unsaid => {}

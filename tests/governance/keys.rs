@@ -80,7 +80,7 @@ fn strangers_are_told_why_and_guess_slowly() {
             assert!(answer.text().contains(why), "{key}: {answer:?}");
         }
         let mut refusals = 0;
-        for _ in 0..20 {
+        for _ in 0..40 {
             let answer = bench
                 .call(&with_key(asked(), "another-wrong-key-here"))
                 .await;
