@@ -1,4 +1,4 @@
-//! What does it cost to write down what a request reserves and settles?
+//! What does it cost to pay for an attempt: on the accounts, and on disk?
 //!
 //! On a real file in the build folder, with the control thread's work done between; the tail is what a request feels, so each pair is also timed alone.
 //!
@@ -8,6 +8,7 @@
 
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 
+use std::hint::black_box;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,11 +17,10 @@ use std::time::Instant;
 use allocation_counter::measure;
 use bench::samples::Samples;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use trimtab::config::Nano;
+use trimtab::config::{Length, Nano, Schedule, Style, Unit};
 use trimtab::governance::books::Books;
-use trimtab::governance::journal::{
-    Disk, Flags, Folder, Journal, Parties, Reserve, Settle, Slot, Slots, Sync, Tokens, Writer,
-};
+use trimtab::governance::journal::{Disk, Flags, Folder, Journal, Parties, Sync, Tokens};
+use trimtab::governance::{Account, Asked, Charge, Pen, Spent};
 use trimtab::store::Database;
 
 /// Pairs that are timed alone.
@@ -28,6 +28,9 @@ const PAIRS: u128 = 200_000;
 
 /// Pairs after which the control thread's turn comes, outside of what is timed: a second's worth at a high rate.
 const TURN: u128 = 20_000;
+
+/// Tiers that pay: key, team, customer, the key at the provider, the provider.
+const TIERS: usize = 5;
 
 /// What a pair may take at p99, ns.
 const BAR_NS: u64 = 5_000;
@@ -40,8 +43,8 @@ struct Desk {
     path: PathBuf,
     disk: Arc<dyn Disk>,
     journal: Journal,
-    writer: Writer,
-    id: u128,
+    pen: Pen,
+    tiers: [Vec<Charge>; TIERS],
 }
 
 impl Desk {
@@ -64,55 +67,61 @@ impl Desk {
             path,
             disk,
             journal,
-            writer,
-            id: 0,
+            pen: Pen::new(writer, 1),
+            tiers: tiers(),
         };
         desk.journal.tend(2);
         desk.pair();
         desk
     }
 
-    /// A reservation and its settlement, on four tiers with three budgets each.
+    /// What an attempt costs a worker: a reservation and its settlement, on five tiers, each on the accounts and on disk.
     fn pair(&mut self) {
-        self.id += 1;
-        let mut slots = Slots::default();
-        for account in 1..=12 {
-            let start = 1_800_000_000;
-            let pushed = slots.push(Slot { account, start });
-            assert!(pushed.is_ok(), "twelve accounts fit");
-        }
-        let (id, at) = (self.id, 1_800_000_000_000_000);
-        let parties = Parties {
-            key: 20,
-            model: 21,
-            route: 22,
-            labels: 23,
-        };
-        let reserve = Reserve {
-            id,
-            at,
-            amount: Nano::new(1_000),
-            parties,
+        let asked = Asked {
+            parties: Parties {
+                key: 20,
+                model: 21,
+                route: 22,
+                labels: 23,
+            },
             request: 1,
             price: 1,
-            slots,
+            at: 1_800_000_000_000_000,
         };
-        let settle = Settle {
-            id,
-            at,
-            amount: Nano::new(400),
-            parties,
-            request: 1,
-            tokens: Tokens::default(),
-            flags: Flags::default(),
-            slots,
-        };
-        let written = self
-            .writer
-            .reserve(std::hint::black_box(&reserve))
-            .and_then(|()| self.writer.settle(std::hint::black_box(&settle)));
-        assert!(written.is_ok(), "{written:?}");
+        let tiers: [&[Charge]; TIERS] = self.tiers.each_ref().map(|tier| &tier[..]);
+        let bill = self.pen.reserve(black_box(&tiers), asked, Nano::new(1_000));
+        match bill {
+            Ok(bill) => self.pen.settle(
+                bill,
+                Spent {
+                    amount: Nano::new(400),
+                    tokens: Tokens::default(),
+                    flags: Flags::default(),
+                    at: asked.at,
+                },
+            ),
+            Err(error) => panic_with(&error),
+        }
     }
+}
+
+/// Two budgets of each tier that never end.
+fn tiers() -> [Vec<Charge>; TIERS] {
+    let schedule = Schedule {
+        length: Length {
+            count: 1,
+            unit: Unit::Day,
+        },
+        style: Style::Rolling,
+    };
+    let charge = |number: usize| Charge {
+        account: Arc::new(Account::new(&schedule, 0)),
+        limit: Nano::new(Nano::MAX.get() - 1),
+        hard: true,
+        number: u32::try_from(number).unwrap_or(1),
+        length: schedule.length,
+    };
+    std::array::from_fn(|tier| vec![charge(2 * tier + 1), charge(2 * tier + 2)])
 }
 
 impl Drop for Desk {
