@@ -69,13 +69,56 @@ pub fn nginx(
     Ok(words.map(str::to_owned).to_vec())
 }
 
+/// The credential that every client of a bench presents.
+pub const KEY: &str = "the-key-of-every-bench";
+
+/// Whether the gateway asks for a key and keeps books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Books {
+    /// It serves anybody and writes nothing down.
+    None,
+    /// A key, its team and its customer pay for every request, with two budgets each.
+    Kept,
+}
+
+impl Books {
+    /// The name of the gateway that keeps them or does not.
+    #[must_use]
+    pub const fn gateway(self) -> &'static str {
+        match self {
+            Self::None => "gateway",
+            Self::Kept => "governed",
+        }
+    }
+
+    /// What the configuration says of it.
+    ///
+    /// # Errors
+    /// If the folder of an earlier run cannot be removed.
+    fn tables(self, folder: &Path) -> anyhow::Result<String> {
+        if self == Self::None {
+            return Ok(String::new());
+        }
+        let data = folder.join("books");
+        if data.exists() {
+            fs::remove_dir_all(&data).with_context(|| format!("removing {}", data.display()))?;
+        }
+        let budgets = "budgets = [{ limit = 1000000.0, period = \"1d\" }, { limit = 1000000.0, period = \"1M\", style = \"rolling\" }]";
+        Ok(format!(
+            "\n[governance]\ndata = \"{}\"\n\n[customers.c]\n{budgets}\n\n[teams.t]\ncustomer = \"c\"\n{budgets}\n\
+             \n[keys.k]\nteam = \"t\"\nsecret = \"{KEY}\"\n{budgets}\n",
+            data.display()
+        ))
+    }
+}
+
 /// The command that starts the gateway on `address` with one route per model to `upstream`.
 ///
 /// # Errors
 /// If its configuration cannot be written.
 pub fn gateway(
     folder: &Path,
-    binary: &Path,
+    (binary, books): (&Path, Books),
     [address, admin, upstream]: [SocketAddr; 3],
 ) -> anyhow::Result<Vec<String>> {
     let mut configuration =
@@ -85,10 +128,11 @@ pub fn gateway(
             configuration,
             "\n[providers.{model}]\nbase_url = \"http://{upstream}/{model}/v1\"\n\
              keys = [{{ name = \"only\", secret = \"bench-key\" }}]\n\
-             \n[models.{model}]\nroutes = [{{ provider = \"{model}\", model = \"{model}-upstream\" }}]\n"
+             \n[models.{model}]\nroutes = [{{ provider = \"{model}\", model = \"{model}-upstream\", price_input = 0.15, price_output = 0.6 }}]\n"
         )?;
     }
-    let file = folder.join("gateway.toml");
+    configuration.push_str(&books.tables(folder)?);
+    let file = folder.join(format!("{}.toml", books.gateway()));
     fs::write(&file, configuration).with_context(|| format!("writing {}", file.display()))?;
     let words = [
         &binary.display().to_string(),

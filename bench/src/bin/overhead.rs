@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use bench::load::{self, Measured, Pace, Plan, Target};
 use bench::process::{self, Process};
-use bench::proxy::{self, MODELS};
+use bench::proxy::{self, Books, MODELS};
 use bench::report::{self, Bar, Bound, Figures, number};
 use bench::samples::median;
 use bench::upstream;
@@ -62,6 +62,9 @@ struct Arguments {
     /// Use the gateway's stand-in providers as the upstream, not the fixed one.
     #[arg(long)]
     mock: bool,
+    /// Measure a gateway beside that asks for a key and keeps books.
+    #[arg(long)]
+    governed: bool,
     /// Leave the gateway out: measure nginx and the rig itself.
     #[arg(long)]
     without_gateway: bool,
@@ -241,8 +244,12 @@ fn start(arguments: &Arguments) -> anyhow::Result<Vec<Subject>> {
         say("nginx is not installed: there is no floor to compare with")?;
     }
     if !arguments.without_gateway {
-        let (subject, _) = start_gateway(arguments, &folder, source)?;
+        let (subject, _) = start_gateway(arguments, (&folder, Books::None), source)?;
         subjects.push(subject);
+        if arguments.governed {
+            let (subject, _) = start_gateway(arguments, (&folder, Books::Kept), source)?;
+            subjects.push(subject);
+        }
     }
     Ok(subjects)
 }
@@ -250,18 +257,22 @@ fn start(arguments: &Arguments) -> anyhow::Result<Vec<Subject>> {
 /// Starts a gateway; with it the time until it answered.
 fn start_gateway(
     arguments: &Arguments,
-    folder: &Path,
+    (folder, books): (&Path, Books),
     source: SocketAddr,
 ) -> anyhow::Result<(Subject, Duration)> {
     let (address, admin) = (process::free_address()?, process::free_address()?);
-    let command = proxy::gateway(folder, &arguments.binary, [address, admin, source])?;
+    let command = proxy::gateway(folder, (&arguments.binary, books), [address, admin, source])?;
     let since = Instant::now();
     let cpu = arguments.pin.then_some(0);
-    let mut process = Process::start(&command, cpu, &folder.join("gateway.log"))?;
+    let mut process = Process::start(
+        &command,
+        cpu,
+        &folder.join(format!("{}.log", books.gateway())),
+    )?;
     let took = process.wait_for(address, "/health", since)?;
     Ok((
         Subject {
-            name: "gateway",
+            name: books.gateway(),
             address,
             process,
         },
@@ -288,13 +299,13 @@ fn wait_to_accept(address: SocketAddr) -> anyhow::Result<()> {
 /// The request and the right answer of a case on a subject.
 fn target(case: &Case, subject: &Subject) -> Target {
     let path = match subject.name {
-        "gateway" => proxy::GATEWAY_PATH.to_owned(),
+        "gateway" | "governed" => proxy::GATEWAY_PATH.to_owned(),
         _ => proxy::upstream_path(case.model),
     };
     let body = proxy::chat_body(case.model, case.streamed);
     Target {
         address: subject.address,
-        request: load::post(subject.address, &path, "bench", &body),
+        request: load::post(subject.address, &path, proxy::KEY, &body),
         events: if case.streamed {
             upstream::CONTENT_EVENTS
         } else {
@@ -369,10 +380,10 @@ fn note(figures: &mut Figures, case: &Case, subject: &str, seen: &mut Measured) 
 fn fresh(figures: &mut Figures, arguments: &Arguments, source: SocketAddr) -> anyhow::Result<()> {
     let folder = fs::canonicalize(&arguments.folder)?;
     for _ in 0..STARTS {
-        let (_subject, took) = start_gateway(arguments, &folder, source)?;
+        let (_subject, took) = start_gateway(arguments, (&folder, Books::None), source)?;
         figures.add("start", "gateway", "ms", took.as_secs_f64() * 1e3);
     }
-    let (subject, _) = start_gateway(arguments, &folder, source)?;
+    let (subject, _) = start_gateway(arguments, (&folder, Books::None), source)?;
     let idle = subject.process.resident_kib();
     let case = Case {
         name: "held",
