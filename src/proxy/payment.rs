@@ -354,13 +354,11 @@ impl Payment {
             Outcome::Success if told => return (spent, Flags::default()),
             // Nobody says: what was reserved is the most that it can have been.
             Outcome::Success => return (self.bound, Flags::ESTIMATED),
+            // The provider has read it, whatever it has written.
             Outcome::Canceled => Flags::CANCELED,
-            Outcome::Truncated => Flags::FAILED,
+            Outcome::Truncated if told => Flags::FAILED,
             _ => return (Used::default(), Flags::FAILED),
         };
-        if usage.output.unwrap_or(0) == 0 && usage.input.is_none() {
-            return (Used::default(), flags);
-        }
         if usage.input.is_none() {
             spent.tokens.input = self.estimate;
         }
