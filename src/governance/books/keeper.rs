@@ -29,7 +29,7 @@ const SYNC_EVERY: u64 = 5;
 const SECOND: i64 = 1_000_000;
 
 /// Transactions of a turn: with a turn's length they bound what is read to 160,000 records a second.
-const PASSES: usize = 8;
+const PASSES: usize = 64;
 
 /// Turns between two looks for journals that are done with: a minute.
 const TIDY_EVERY: u64 = 300;
