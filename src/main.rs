@@ -271,7 +271,9 @@ fn log_to_stderr(config: &Config) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .with_writer(io::stderr);
+        .with_writer(io::stderr)
+        // It would tell of a log that cannot be written where that cannot be written either, which is a panic.
+        .log_internal_errors(false);
     match config.log.format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),

@@ -9,7 +9,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use scoring::time::Time;
 
@@ -100,27 +100,45 @@ fn is_on(list: Option<&[Pattern]>, name: &str) -> bool {
     list.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(name)))
 }
 
-/// Whether a key still stands; shared by everybody who holds it, so that open streams see it fall.
+/// Until when a key stands; shared by everybody who holds it, so that open streams see it fall.
 #[derive(Debug)]
-pub struct Standing(AtomicBool);
+pub struct Standing(AtomicI64);
+
+/// When a key falls that has fallen.
+const FALLEN: i64 = i64::MIN;
+
+/// When a key falls that never does.
+const NEVER: i64 = i64::MAX;
 
 impl Default for Standing {
     fn default() -> Self {
-        Self(AtomicBool::new(true))
+        Self(AtomicI64::new(NEVER))
     }
 }
 
 impl Standing {
-    /// Whether the key may go on.
+    /// Whether the key has not been switched off or revoked.
     #[must_use]
     pub fn stands(&self) -> bool {
         // Why: it guards nothing but itself; a moment later is soon enough.
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) != FALLEN
     }
 
-    /// Says whether it may.
-    pub(super) fn set(&self, stands: bool) {
-        self.0.store(stands, Ordering::Relaxed);
+    /// Whether the key is good at an instant, seconds since 1970.
+    #[must_use]
+    pub fn stands_at(&self, unix_seconds: i64) -> bool {
+        unix_seconds < self.0.load(Ordering::Relaxed)
+    }
+
+    /// Lets it stand until it expires, seconds since 1970; for good if that is never.
+    pub(super) fn rise(&self, expires: Option<i64>) {
+        let until = expires.unwrap_or(NEVER).max(FALLEN + 1);
+        self.0.store(until, Ordering::Relaxed);
+    }
+
+    /// Has it fall.
+    pub(super) fn fall(&self) {
+        self.0.store(FALLEN, Ordering::Relaxed);
     }
 }
 
@@ -147,7 +165,7 @@ pub struct Member {
     pub expires: Option<i64>,
     /// Whether it is switched off.
     pub disabled: bool,
-    /// Whether it still stands.
+    /// Until when it stands, as the newest configuration has it.
     pub standing: Arc<Standing>,
     /// Whether what it sends may be logged, where logging of content is on.
     pub log_content: bool,
@@ -170,7 +188,8 @@ impl Member {
     /// Whether it may be used at an instant, seconds since 1970.
     #[must_use]
     pub fn is_valid(&self, unix_seconds: i64) -> bool {
-        self.standing.stands() && self.expires.is_none_or(|expires| unix_seconds < expires)
+        // Its own word may be that of an older configuration.
+        self.standing.stands_at(unix_seconds)
     }
 
     /// Whether it may ask for a model.

@@ -74,11 +74,15 @@ impl Roster {
     pub(super) fn take_over(&self, before: &Self) {
         for (digest, member) in &before.members {
             if !self.members.contains_key(digest) {
-                member.standing.set(false);
+                member.standing.fall();
             }
         }
         for member in self.members.values() {
-            member.standing.set(!member.disabled);
+            if member.disabled {
+                member.standing.fall();
+            } else {
+                member.standing.rise(member.expires);
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! | request | effect |
 //! | --- | --- |
 //! | `GET /mock/attempts?since=SEQ` | the attempts after number SEQ, oldest first, as a JSON array |
+//! | `GET /mock/totals` | what all attempts that have ended came to, by provider, path and end, as a JSON array |
 //! | `GET /mock/request?seq=SEQ` | the request of attempt SEQ: method, target, headers and body |
 //! | `DELETE /mock/attempts` | forgets the attempts and how often counted faults struck |
 //! | `POST /mock/faults` | sets or clears a provider's fault or latency factor; see [`Change`] |
@@ -12,7 +13,7 @@
 //! - A change is made whole or refused whole.
 
 use hyper::{Method, Response};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::answer::Answer;
 use super::catalogue::Fault;
@@ -67,6 +68,7 @@ pub(super) fn respond(
             Err(error) => bad(error.to_string()),
         },
         ("state", &Method::GET) => standing(state),
+        ("totals", &Method::GET) => list(state.ledger.borrow().totals()),
         _ => Reply::new(405, "invalid_request_error", "", "The method does not fit.")
             .response(Voice::default()),
     }
@@ -75,7 +77,11 @@ pub(super) fn respond(
 fn attempts(state: &State, since: u64) -> Response<Answer> {
     let ledger = state.ledger.borrow();
     let attempts: Vec<&Attempt> = ledger.since(since).collect();
-    match serde_json::to_vec(&attempts) {
+    list(&attempts)
+}
+
+fn list<T: Serialize>(list: &[T]) -> Response<Answer> {
+    match serde_json::to_vec(list) {
         Ok(body) => refusals::response(200, JSON, body),
         Err(error) => {
             Reply::new(500, "server_error", "", error.to_string()).response(Voice::default())

@@ -50,7 +50,9 @@ pub(super) fn find<'a>(state: &State, method: &Method, path: &'a str) -> Target<
     if matches!(path, "" | "health" | "healthz") {
         return Target::Health;
     }
-    if let Some(name @ ("attempts" | "request" | "faults" | "state")) = path.strip_prefix("mock/") {
+    if let Some(name @ ("attempts" | "request" | "faults" | "state" | "totals")) =
+        path.strip_prefix("mock/")
+    {
         return Target::Control(name);
     }
     let named = path

@@ -6,6 +6,7 @@
 //! # Invariants
 //! - Sequence numbers rise by one and are never used again, not even after a clear.
 //! - At most [`CAPACITY`] attempts are kept; the oldest go first.
+//! - What an attempt came to is in the totals once it has ended, however many came after it.
 //! - Whole requests are kept for at most [`REQUESTS`] attempts and some [`REQUEST_BYTES`]; the oldest lose theirs first.
 
 use std::collections::VecDeque;
@@ -98,10 +99,30 @@ pub enum End {
     AnsweredNobody,
 }
 
-/// The bounded list of attempts.
+/// What all attempts of one kind came to that have ended, since the mock was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Total {
+    /// Name of the provider.
+    #[serde(serialize_with = "as_text")]
+    pub provider: Rc<str>,
+    /// What was asked for, as in [`Attempt::path`].
+    pub path: &'static str,
+    /// How they ended.
+    pub end: End,
+    /// How many they are.
+    pub attempts: u64,
+    /// Their input tokens.
+    pub input_tokens: u64,
+    /// Their output tokens.
+    pub output_tokens: u64,
+}
+
+/// The bounded list of attempts, and what those that have ended came to.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     kept: VecDeque<Attempt>,
+    /// One for each kind there was: as many as providers have endpoints and ends.
+    totals: Vec<Total>,
     last: u64,
     /// Number of the oldest attempt that may have its request.
     oldest_received: u64,
@@ -208,7 +229,27 @@ impl Ledger {
         self.kept.iter().skip(skip)
     }
 
-    /// Forgets every attempt, but not the count of them.
+    /// Adds an attempt that has ended to the totals, whether or not it is still kept.
+    pub(super) fn count(&mut self, attempt: &Total) {
+        let same = |it: &&mut Total| {
+            it.end == attempt.end && it.path == attempt.path && it.provider == attempt.provider
+        };
+        match self.totals.iter_mut().find(same) {
+            Some(total) => {
+                total.attempts += attempt.attempts;
+                total.input_tokens += attempt.input_tokens;
+                total.output_tokens += attempt.output_tokens;
+            }
+            None => self.totals.push(attempt.clone()),
+        }
+    }
+
+    /// What the attempts that have ended came to, by provider, path and end.
+    pub(super) fn totals(&self) -> &[Total] {
+        &self.totals
+    }
+
+    /// Forgets every attempt, but neither the count of them nor the totals.
     pub(super) fn clear(&mut self) {
         self.kept.clear();
         (self.received, self.received_bytes) = (0, 0);
@@ -257,6 +298,29 @@ mod tests {
         assert_eq!(ledger.since(0).count(), CAPACITY);
         assert_eq!(ledger.since(0).next().unwrap().seq, 6);
         assert!(ledger.get_mut(5).is_none());
+    }
+
+    #[test]
+    fn totals_outlive_attempts() {
+        let total = |end, output_tokens| Total {
+            provider: "alpha".into(),
+            path: "chat/completions",
+            end,
+            attempts: 1,
+            input_tokens: 2,
+            output_tokens,
+        };
+        let mut ledger = Ledger::default();
+        ledger.count(&total(End::Completed, 5));
+        ledger.count(&total(End::ClientLeft, 7));
+        ledger.clear();
+        ledger.count(&total(End::Completed, 6));
+        let both = Total {
+            attempts: 2,
+            input_tokens: 4,
+            ..total(End::Completed, 11)
+        };
+        assert_eq!(ledger.totals(), [both, total(End::ClientLeft, 7)]);
     }
 
     #[test]

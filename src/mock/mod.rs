@@ -60,7 +60,7 @@ mod tests;
 
 pub use catalogue::{Fault, Kind};
 pub use error::MockError;
-pub use ledger::{Attempt, CAPACITY, End, REQUEST_BYTES, REQUESTS, Received};
+pub use ledger::{Attempt, CAPACITY, End, REQUEST_BYTES, REQUESTS, Received, Total};
 pub use script::{
     ANSWER_TOKENS, AnswerLength, DIMENSIONS, DrawnLength, FaultScript, LONGEST_ANSWER, LimitScript,
     Prefill, ProviderScript, Script, Slowdown, Vendor,

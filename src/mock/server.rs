@@ -30,7 +30,7 @@ use super::answer::Link;
 use super::catalogue::Fault;
 use super::error::MockError;
 use super::exchange;
-use super::ledger::Attempt;
+use super::ledger::{Attempt, Total};
 use super::script::Script;
 use super::state::State;
 
@@ -87,6 +87,12 @@ impl Mock {
     #[must_use]
     pub fn attempts(&self) -> Vec<Attempt> {
         self.state.ledger.borrow().since(0).cloned().collect()
+    }
+
+    /// What all attempts that have ended came to, by provider, path and end; nothing makes it forget them.
+    #[must_use]
+    pub fn totals(&self) -> Vec<Total> {
+        self.state.ledger.borrow().totals().to_vec()
     }
 
     /// Forgets the attempts, and how often counted faults struck.

@@ -18,7 +18,7 @@ use super::catalogue::{Fault, Kind};
 use super::error::MockError;
 use super::faults::Faults;
 use super::images::Jobs;
-use super::ledger::{Attempt, End, Ledger};
+use super::ledger::{Attempt, End, Ledger, Total};
 use super::limits::{Charge, Quota, Refusal, Standings};
 use super::plan::Words;
 use super::script::{ProviderScript, Script};
@@ -61,6 +61,8 @@ pub(super) struct Witness {
     pub(super) seq: u64,
     /// Key and output tokens reserved, where what is unused is given back.
     reserved: Option<(Box<str>, u32)>,
+    path: &'static str,
+    input: u32,
     sent: u32,
     ended: bool,
 }
@@ -156,6 +158,7 @@ impl Provider {
 impl Witness {
     /// Writes a new attempt into the ledger and takes an in-flight slot.
     pub(super) fn open(state: Rc<State>, provider: usize, attempt: Attempt) -> Self {
+        let (path, input) = (attempt.path, attempt.input_tokens);
         let seq = state.ledger.borrow_mut().open(attempt);
         let in_flight = &state.providers[provider].in_flight;
         in_flight.set(in_flight.get() + 1);
@@ -164,6 +167,8 @@ impl Witness {
             provider,
             seq,
             reserved: None,
+            path,
+            input,
             sent: 0,
             ended: false,
         }
@@ -206,6 +211,14 @@ impl Witness {
         let age = self.state.age().as_micros();
         self.amend(|attempt| (attempt.end, attempt.ended_us) = (end, age));
         let provider = self.provider();
+        self.state.ledger.borrow_mut().count(&Total {
+            provider: Rc::clone(&provider.name),
+            path: self.path,
+            end,
+            attempts: 1,
+            input_tokens: self.input.into(),
+            output_tokens: self.sent.into(),
+        });
         provider
             .in_flight
             .set(provider.in_flight.get().saturating_sub(1));

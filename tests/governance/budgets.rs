@@ -22,22 +22,22 @@ fn asked(max_tokens: u32, mode: Mode) -> Call {
 }
 
 /// Spent and reserved of the first budget of a tier.
-fn seen(tier: &Payee) -> (u64, u64) {
+pub(super) fn seen(tier: &Payee) -> (u64, u64) {
     let charge = &tier.charges[0];
     let view = charge.account.view(charge.limit);
     assert!(view.spent.plus(view.reserved) <= view.limit, "{view:?}");
     (view.spent.get(), view.reserved.get())
 }
 
-fn member(bench: &Bench) -> std::sync::Arc<Member> {
+pub(super) fn member(bench: &Bench) -> std::sync::Arc<Member> {
     let ledger = bench.gateway.shared.lasting.ledger.as_ref().unwrap();
     let roster = ledger.roster.load();
     let member = roster.members().next().unwrap();
     std::sync::Arc::clone(member)
 }
 
-/// What the stand-in says that it answered, nano-dollars.
-fn answered(bench: &Bench) -> u64 {
+/// What the stand-in `alpha` says that it answered, nano-dollars.
+pub(super) fn answered(bench: &Bench) -> u64 {
     let cost = |it: &trimtab::mock::Attempt| {
         1_000 * u64::from(it.input_tokens) + 4_000 * u64::from(it.output_tokens)
     };

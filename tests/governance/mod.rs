@@ -5,6 +5,7 @@
 
 mod budgets;
 mod keys;
+mod streams;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,0 +1,97 @@
+//! What of the books is left when the gateway is killed, its disk is full, or somebody looks for secrets?
+//!
+//! The real binary on a folder of its own, before stand-ins that live in this process and so survive it.
+//! `cargo test` runs it small and always from the same seed; `cargo test --release --test crash -- --kills 100 --seed 7` kills it a hundred times, and `--trial` runs one alone.
+//!
+//! # Invariants
+//! - Nothing is lost and nothing is charged twice, whenever the process dies.
+//! - Nothing waits for a fixed time: what is waited for is seen to happen.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and this one has no harness to print for it"
+)]
+
+mod binary;
+mod books;
+mod canary;
+#[expect(dead_code, reason = "no client leaves early here")]
+#[path = "../spend/client.rs"]
+mod client;
+#[cfg(target_os = "linux")]
+mod disk;
+mod kill;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Lets the gateway suffer.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// How often it is killed.
+    #[arg(long, default_value_t = 20)]
+    kills: u32,
+    /// The seed of what is random.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only the trials whose name contains this: kill, disk, canary.
+    #[arg(long)]
+    trial: Option<String>,
+    /// What `cargo test` is asked for by name, of whatever binary it is.
+    names: Vec<String>,
+    #[command(flatten)]
+    harness: Harness,
+}
+
+/// What is said to every test binary, and has no meaning here.
+#[derive(Debug, clap::Args)]
+struct Harness {
+    #[arg(long, hide = true)]
+    list: bool,
+    #[arg(long, hide = true)]
+    nocapture: bool,
+    #[arg(long, hide = true)]
+    no_capture: bool,
+    #[arg(long, short, hide = true)]
+    quiet: bool,
+    #[arg(long, hide = true)]
+    exact: bool,
+    #[arg(long, hide = true)]
+    ignored: bool,
+    #[arg(long, hide = true)]
+    include_ignored: bool,
+    #[arg(long, hide = true)]
+    show_output: bool,
+    #[arg(long, hide = true)]
+    test_threads: Option<usize>,
+    #[arg(long, hide = true)]
+    skip: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let is_asked = |trial: &str| {
+        let names = &arguments.names;
+        arguments.trial.iter().all(|it| trial.contains(&**it))
+            && (names.is_empty() || names.iter().any(|it| trial.contains(&**it)))
+    };
+    if arguments.harness.list {
+        return ExitCode::SUCCESS;
+    }
+    // Everything that must hold is asserted on the way.
+    if is_asked("kill") {
+        println!("kill: {}", kill::run(arguments.seed, arguments.kills));
+    }
+    #[cfg(target_os = "linux")]
+    if is_asked("disk") {
+        println!("disk: {}", disk::run());
+    }
+    if is_asked("canary") {
+        println!("canary: {}", canary::run());
+    }
+    ExitCode::SUCCESS
+}
