@@ -165,7 +165,12 @@ fn books(config: &Config) -> Result<Option<Opened>, StartError> {
 
 /// What is served, with its prices and numbers.
 fn governed(serving: Serving, ledger: &Ledger, roster: &Roster) -> Result<Serving, NamesError> {
-    let book = Arc::new(Book::new(&serving.config));
+    let config = &serving.config;
+    let (catalogue, not_read) = Book::catalogue_of(&config.governance.data);
+    if let Some(error) = not_read {
+        tracing::warn!(%error, "the prices inside the program hold instead");
+    }
+    let book = Arc::new(Book::of(catalogue, config));
     let tills = Tills::of(&serving, (ledger, roster), &book)?;
     Ok(serving.with_tills(tills))
 }

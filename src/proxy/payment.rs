@@ -9,14 +9,16 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use scoring::outcome::Outcome;
 use scoring::time::Span;
 
 use super::life::Life;
-use super::most::most;
+use super::most::{Most, Served};
 use super::plan::Plan;
 use super::respond::Failed;
+use super::serving::Wire;
 use super::till::Till;
 use super::used::used;
 use super::worker::Worker;
@@ -89,6 +91,17 @@ impl Payers {
     }
 }
 
+/// What is to be paid for.
+struct Order<'a> {
+    till: &'a Till,
+    tariff: Option<&'a Arc<Tariff>>,
+    payers: Payers,
+    /// The most that it may use.
+    bound: Used,
+    /// Input tokens, as estimated.
+    estimate: u64,
+}
+
 /// Reserves for an attempt on a route; nothing where no books are kept.
 ///
 /// # Errors
@@ -103,39 +116,51 @@ pub(super) fn reserve(
         return Ok(None);
     };
     let payers = payers(life, till, &plan.peek.model)?;
-    let passes = pass(life, &payers)?;
-    let asked = plan.asked;
-    let kind = asked.headers.get(CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let known = known_output(life, (model, target), till);
-    let assumed = serving.config.governance.assumed_output_tokens;
-    let bound = if payers.pay() && !asked.endpoint.is_count() {
-        let tokens = (plan.peek.max_tokens, known, assumed);
-        priced(
-            most(
-                asked.endpoint,
-                &asked.body,
-                kind,
-                tokens.0,
-                tokens.1,
-                tokens.2,
-            ),
-            till.tariff.as_deref(),
-        )
+    let bound = if payers.pay() {
+        let wire = &serving.wires[model][target];
+        let asked = plan.asked;
+        let kind = content_type(&asked.headers);
+        Most::of(asked.endpoint, &asked.body, kind, plan.peek.max_tokens).used(&Served {
+            model: &wire.model.plain,
+            tariff: till.tariff.as_deref(),
+            max_output: known_output(wire, till),
+            assumed_output: serving.config.governance.assumed_output_tokens,
+        })
     } else {
         Used::default()
     };
-    let cost = till.tariff.as_ref().map(|tariff| tariff.at_most(&bound));
+    let order = Order {
+        till,
+        tariff: till.tariff.as_ref(),
+        payers,
+        bound,
+        estimate: plan.ask.input_tokens.into(),
+    };
+    open(life, order)
+}
+
+fn open(life: &Life, order: Order<'_>) -> Result<Option<Payment>, Box<Failed>> {
+    let Order {
+        till,
+        tariff,
+        payers,
+        bound,
+        estimate,
+    } = order;
+    let serving = &life.serving;
+    let cost = tariff.map(|tariff| tariff.at_most(&bound));
+    let amount = affordable(&serving.config.governance, &payers, cost, &bound)?;
+    let passes = pass(life, &payers)?;
     let asked = Asked {
         parties: parties(life, till),
         request: life.number,
         price: serving.tills.version,
         at: micros(),
     };
-    let amount = affordable(&serving.config.governance, &payers, cost, &bound)?;
+    let charges = payers.charges();
     let reserved = life
         .worker
-        .with_pen(|pen| pen.reserve(&payers.charges(), asked, amount));
+        .with_pen(|pen| pen.reserve(&charges, asked, amount));
     let bill = match reserved {
         None => return Ok(None),
         Some(Ok(bill)) => bill,
@@ -144,12 +169,18 @@ pub(super) fn reserve(
     Ok(Some(Payment {
         bill,
         payers,
-        tariff: till.tariff.clone(),
+        tariff: tariff.cloned(),
         output: bound.tokens.output,
         bound,
-        estimate: plan.ask.input_tokens.into(),
+        estimate,
         passes,
     }))
+}
+
+/// What a body is said to be.
+fn content_type(headers: &HeaderMap) -> &str {
+    let kind = headers.get(CONTENT_TYPE);
+    kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default()
 }
 
 /// Who pays on this route, if the payer may use its provider.
@@ -187,16 +218,9 @@ fn pass(life: &Life, payers: &Payers) -> Result<Option<Passes>, Box<Failed>> {
 }
 
 /// The most output tokens that the route writes, if known.
-fn known_output(life: &Life, (model, target): (usize, usize), till: &Till) -> Option<u32> {
-    let wire = &life.serving.wires[model][target];
+fn known_output(wire: &Wire, till: &Till) -> Option<u32> {
     let of_tariff = till.tariff.as_ref().and_then(|tariff| tariff.max_output);
     wire.max_output_tokens.or(of_tariff)
-}
-
-/// The bound, with what one picture of it costs.
-fn priced(bound: Used, tariff: Option<&Tariff>) -> Used {
-    let _ = tariff;
-    bound
 }
 
 fn parties(life: &Life, till: &Till) -> Parties {

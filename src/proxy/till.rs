@@ -106,31 +106,11 @@ fn purse(roster: &Roster, provider: &str) -> Option<Arc<Payee>> {
     (!payee.charges.is_empty()).then(|| Arc::clone(payee))
 }
 
-/// What a route costs: as its own entry says, else as the book does.
+/// What a route costs, where anybody knows.
 fn tariff(config: &Config, model: usize, target: &Target, book: &Book) -> Option<Arc<Tariff>> {
-    let provider = &config.providers[target.provider];
     let is_its =
         |spec: &&RouteSpec| spec.provider == target.provider && spec.model == target.identity.model;
-    let spec = config.models[model].routes.iter().find(is_its);
-    let price_as = spec.and_then(|spec| spec.price_as.as_deref());
-    let known = book.tariff(
-        provider.vendor,
-        &provider.name,
-        &target.identity.model,
-        price_as,
-    );
-    let known = match spec.filter(|spec| spec.price_input > 0.0 || spec.price_output > 0.0) {
-        // Nano-dollars a token are thousandths of dollars a million.
-        Some(spec) => {
-            let (input, output) = (spec.price_input / 1_000.0, spec.price_output / 1_000.0);
-            let standard = Tariff::of_tokens(input, output).standard;
-            let known = known.unwrap_or_default();
-            Some(Tariff {
-                standard: standard.or(known.standard),
-                ..known
-            })
-        }
-        None => known,
-    };
-    known.map(Arc::new)
+    let spec = config.models[model].routes.iter().find(is_its)?;
+    let provider = &config.providers[target.provider];
+    book.of_route(provider, spec).map(Arc::new)
 }
