@@ -29,6 +29,8 @@ mod respond;
 mod serving;
 mod sign;
 mod tokens;
+#[cfg_attr(not(test), expect(dead_code, reason = "the ledger will call it"))]
+mod used;
 mod worker;
 mod workflow;
 
