@@ -15,7 +15,7 @@ use super::format::Format;
 use super::joint::{Joint, Resumption, Transcript};
 use super::meeting::{Mark, ReadEvents, WriteEvents};
 use super::passage::Unfit;
-use super::seen::Seen;
+use super::seen::{Seen, Usage};
 use super::tap::{Passed, Progress};
 use super::words;
 use crate::chat::Event;
@@ -261,7 +261,10 @@ impl Bridge {
             content,
             finished: matches!(event, Event::Finish { .. }),
             usage: match event {
-                Event::Usage(usage) => Some(usage.into()),
+                Event::Usage(usage) => {
+                    let beside = self.reader.beside();
+                    Some(Usage::from(usage).after(beside).apart())
+                }
                 _ => None,
             },
             ..Seen::default()
@@ -315,6 +318,7 @@ struct Crossing {
 #[cfg(test)]
 mod tests {
     use super::super::meeting::Frame;
+    use super::super::seen::Service;
     use super::*;
 
     /// A frame of Amazon's stream with these headers.
@@ -354,5 +358,107 @@ mod tests {
         let mut bridge = convert::bridge((Format::Converse, Format::Chat), &told, "r", b"{}");
         assert!(bridge.pass(Bytes::from(good)).is_ok());
         assert!(bridge.rest().is_ok());
+    }
+
+    const CHAT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"w\"},\"finish_reason\":\"stop\"}],\"service_tier\":\"flex\"}\n\n\
+        data: {\"choices\":[],\"usage\":{\"prompt_tokens\":90,\"completion_tokens\":9,\"prompt_tokens_details\":{\"cached_tokens\":40,\"cache_write_tokens\":5,\"audio_tokens\":30},\
+        \"completion_tokens_details\":{\"reasoning_tokens\":2,\"audio_tokens\":4}}}\n\ndata: [DONE]\n\n";
+    const MESSAGES: &str = "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"role\":\"assistant\",\"content\":[],\"usage\":{\"input_tokens\":3,\"cache_read_input_tokens\":4,\
+        \"cache_creation_input_tokens\":7,\"cache_creation\":{\"ephemeral_5m_input_tokens\":5,\"ephemeral_1h_input_tokens\":2},\"output_tokens\":1,\"service_tier\":\"priority\"}}}\n\n\
+        data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":9,\"server_tool_use\":{\"web_search_requests\":1}}}\n\ndata: {\"type\":\"message_stop\"}\n\n";
+    const GENERATE: &str = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"w\"}]},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":90,\
+        \"cachedContentTokenCount\":10,\"candidatesTokenCount\":5,\"thoughtsTokenCount\":2,\"totalTokenCount\":97,\"promptTokensDetails\":[{\"modality\":\"AUDIO\",\"tokenCount\":60}],\
+        \"trafficType\":\"ON_DEMAND_FLEX\"}}\n\n";
+    const RESPONSES: &str = "data: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\",\"status\":\"completed\",\"output\":[],\"service_tier\":\"priority\",\
+        \"usage\":{\"input_tokens\":9,\"input_tokens_details\":{\"cached_tokens\":4},\"output_tokens\":5,\"output_tokens_details\":{\"reasoning_tokens\":3}}}}\n\n";
+    const COHERE: &str = "data: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\",\"usage\":{\"billed_units\":{\"input_tokens\":8,\"output_tokens\":2},\"cached_tokens\":3}}}\n\n";
+
+    /// Streams, and what was billed for them.
+    fn billed() -> [(Format, &'static str, Usage); 5] {
+        let none = Usage::default();
+        [
+            (
+                Format::Chat,
+                CHAT,
+                Usage {
+                    input: Some(90),
+                    cached: Some(40),
+                    cache_write: Some(5),
+                    audio_input: Some(30),
+                    output: Some(9),
+                    reasoning: Some(2),
+                    audio_output: Some(4),
+                    service: Some(Service::Flex),
+                    ..none
+                },
+            ),
+            (
+                Format::Messages,
+                MESSAGES,
+                Usage {
+                    input: Some(14),
+                    cached: Some(4),
+                    cache_write: Some(5),
+                    cache_write_1h: Some(2),
+                    output: Some(9),
+                    queries: Some(1),
+                    service: Some(Service::Priority),
+                    ..none
+                },
+            ),
+            (
+                Format::Generate,
+                GENERATE,
+                Usage {
+                    input: Some(90),
+                    cached: Some(10),
+                    audio_input: Some(60),
+                    output: Some(7),
+                    reasoning: Some(2),
+                    service: Some(Service::Flex),
+                    ..none
+                },
+            ),
+            (
+                Format::Responses,
+                RESPONSES,
+                Usage {
+                    input: Some(9),
+                    cached: Some(4),
+                    output: Some(5),
+                    reasoning: Some(3),
+                    service: Some(Service::Priority),
+                    ..none
+                },
+            ),
+            (
+                Format::CohereChat,
+                COHERE,
+                Usage {
+                    input: Some(8),
+                    cached: Some(3),
+                    output: Some(2),
+                    ..none
+                },
+            ),
+        ]
+    }
+
+    /// Whatever two dialects meet, what was billed is told as where there is only one.
+    #[test]
+    fn a_bridge_tells_whatever_is_billed() {
+        for (provider, stream, expected) in billed() {
+            let client = if provider == Format::Chat {
+                Format::Messages
+            } else {
+                Format::Chat
+            };
+            let frame = Frame::default();
+            let mut bridge = convert::bridge((provider, client), &frame, "r", b"{}");
+            bridge.pass(Bytes::from_static(stream.as_bytes())).unwrap();
+            assert!(bridge.progress.finished, "{provider:?}");
+            assert_eq!(bridge.progress.bad_events, 0, "{provider:?}");
+            assert_eq!(bridge.progress.usage, expected, "{provider:?}");
+        }
     }
 }

@@ -24,6 +24,9 @@ macro_rules! meet {
             fn read(&mut self, name: Option<&[u8]>, data: &[u8], out: &mut Vec<Event>) -> Result<Mark, Malformed> {
                 <$reader>::read(self, name, data, out)
             }
+            fn beside(&self) -> Usage {
+                <$reader>::beside(self)
+            }
         })*
         $(impl WriteEvents for $writer {
             fn write(&mut self, event: &Event, out: &mut Vec<u8>) {
@@ -159,6 +162,7 @@ pub fn carry(
         Meant::Talk(_) => {
             let answer = read_answer(provider, bytes)?;
             let usage = answer.usage.map(Usage::from).unwrap_or_default();
+            let usage = usage.at_tier(answer.service_tier.as_deref());
             Ok((write_answer(client, &answer, frame, asked), usage))
         }
         Meant::Embed(request) => {
@@ -168,7 +172,7 @@ pub fn carry(
                 _ => openai::embeddings::read_answer(bytes)?,
             };
             let usage = Usage {
-                input: u32::try_from(answer.input_tokens.unwrap_or(0)).ok(),
+                input: answer.input_tokens.and_then(|it| u32::try_from(it).ok()),
                 ..Usage::default()
             };
             let written = match client {
@@ -178,10 +182,7 @@ pub fn carry(
             };
             Ok((written, usage))
         }
-        Meant::Rank(request) => {
-            let answer = cohere::rerank::answer(bytes, request, frame)?;
-            Ok((answer, Usage::default()))
-        }
+        Meant::Rank(request) => cohere::rerank::answer(bytes, request, frame),
     }
 }
 

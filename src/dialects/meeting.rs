@@ -4,7 +4,7 @@
 //!
 //! - `request`: `read(&[u8]) -> Result<Request, Malformed>` and `write(&Request, &Target) -> (Vec<u8>, Losses)`;
 //! - `answer`: `read(&[u8]) -> Result<Answer, Malformed>` and `write(&Answer, &Frame) -> Vec<u8>`;
-//! - `events`: a `Reader` with `read(&mut self, name, data, &mut Vec<Event>) -> Result<Mark, Malformed>`,
+//! - `events`: a `Reader` with `read(&mut self, name, data, &mut Vec<Event>) -> Result<Mark, Malformed>` and `beside(&self) -> Usage`,
 //!   and a `Writer` with `write(&mut self, &Event, &mut Vec<u8>)` and `end(&mut self, &mut Vec<u8>)`.
 //!
 //! Dialects that only providers speak need no `request::read`, `answer::write` and `Writer`.
@@ -19,6 +19,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::failure::Failure;
+use super::seen::Usage;
 use super::shape::Excess;
 use crate::chat::Event;
 
@@ -116,6 +117,9 @@ pub trait ReadEvents: fmt::Debug {
         data: &[u8],
         out: &mut Vec<Event>,
     ) -> Result<Mark, Malformed>;
+
+    /// What was used so far besides what events tell: sound, pictures, the class of service.
+    fn beside(&self) -> Usage;
 }
 
 /// Writes a stream for a client, event by event.

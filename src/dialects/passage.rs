@@ -29,6 +29,10 @@ pub enum Unfit {
 
 /// A stream on its way from the provider's dialect to the client's.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the usual way is the large one, and a box would be an allocation for each stream"
+)]
 pub enum Passage {
     /// Both speak the same dialect.
     Same(Tap),

@@ -109,6 +109,7 @@ impl Progress {
         if let Some(usage) = seen.usage {
             self.usage = usage.after(self.usage);
         }
+        self.usage.service = seen.service.or(self.usage.service);
     }
 }
 
@@ -247,6 +248,7 @@ impl Tap {
 #[cfg(test)]
 mod tests {
     use super::super::openai::splice::UsageChunk;
+    use super::super::seen::Service;
     use super::*;
 
     fn tap(chunk: UsageChunk) -> Tap {
@@ -318,5 +320,19 @@ mod tests {
         let passed = pass_all(&mut tap, ": keep-alive\n\n");
         assert_eq!(passed.bytes, ": keep-alive\n\n");
         assert!(!passed.content);
+    }
+
+    #[test]
+    fn the_class_of_service_is_known_before_the_usage() {
+        let mut tap = tap(UsageChunk::Expected);
+        let word = WORD.replace("{\"choices\"", "{\"service_tier\":\"priority\",\"choices\"");
+        pass_all(
+            &mut tap,
+            &[word.as_str(), &word.replace("\"w\"", "\"v\"")].concat(),
+        );
+        assert_eq!(tap.progress.content_events, 2);
+        assert_eq!(tap.progress.usage.service, Some(Service::Priority));
+        pass_all(&mut tap, &[STOP, USAGE, END].concat());
+        assert_eq!(tap.progress.usage.service, Some(Service::Priority));
     }
 }

@@ -76,7 +76,7 @@ impl Back {
             Format::Messages => Watch::Messages(anthropic::watch::Watch::new()),
             Format::Generate => Watch::Gemini(gemini::watch::Watch),
             Format::Responses => Watch::Responses(responses::watch::Watch::new()),
-            _ => Watch::Media(media::Watch),
+            _ => Watch::Media(media::Watch::new()),
         }))
     }
 
@@ -135,8 +135,9 @@ impl Back {
         if self.endpoint == Endpoint::Responses {
             told.remember(&written);
         }
+        let beside = seen.usage.unwrap_or_default().beside_text();
         let summary = Summary {
-            usage: Some(usage),
+            usage: Some(usage.after(beside)),
             error: false,
         };
         Ok((Bytes::from(written), summary))

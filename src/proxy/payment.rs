@@ -369,11 +369,14 @@ impl Payment {
     /// What was used, as far as it is known, and how that is to be marked.
     fn spent(&self, outcome: Outcome, usage: &Usage) -> (Used, Flags) {
         let mut spent = used(usage);
+        let told = spent != Used::default() || usage.input.is_some();
         // What only the request tells.
         spent.picture = self.bound.picture;
-        spent.pixels = self.bound.pixels;
-        spent.characters = self.bound.characters;
-        let told = usage.input.is_some() || usage.output.is_some() || spent.images > 0;
+        let pictures = self.bound.images.max(1);
+        spent.pixels = self.bound.pixels / pictures * spent.images;
+        if spent.characters == 0 {
+            spent.characters = self.bound.characters;
+        }
         let flags = match outcome {
             Outcome::Success if told => return (spent, Flags::default()),
             // Nobody says: what was reserved is the most that it can have been.

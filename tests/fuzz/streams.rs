@@ -117,7 +117,7 @@ fn taps() -> Vec<Target> {
             Watch::Gemini(gemini::watch::Watch)
         }),
         target("tap-media", corpus::MEDIA_STREAM, "openai/media.rs", |_| {
-            Watch::Media(openai::media::Watch)
+            Watch::Media(openai::media::Watch::new())
         }),
     ]
 }

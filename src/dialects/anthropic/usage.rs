@@ -7,6 +7,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::super::lenient::Tier;
 use super::super::seen;
 use crate::chat::Usage;
 
@@ -46,6 +47,9 @@ pub(super) struct Told {
     cache_creation: Creation,
     #[serde(deserialize_with = "lenient")]
     output_tokens_details: Details,
+    #[serde(deserialize_with = "lenient")]
+    server_tool_use: Tools,
+    service_tier: Tier,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -59,6 +63,13 @@ struct Creation {
 #[serde(default)]
 struct Details {
     thinking_tokens: Count,
+}
+
+/// Tools that Anthropic runs itself and bills for by their use.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Tools {
+    web_search_requests: Count,
 }
 
 /// Reads a value that may be something else; it counts as absent then.
@@ -108,6 +119,13 @@ impl Told {
             output_tokens_details: Details {
                 thinking_tokens: details.after(earlier.output_tokens_details.thinking_tokens),
             },
+            server_tool_use: Tools {
+                web_search_requests: self
+                    .server_tool_use
+                    .web_search_requests
+                    .after(earlier.server_tool_use.web_search_requests),
+            },
+            service_tier: Tier(self.service_tier.0.or(earlier.service_tier.0)),
         }
     }
 
@@ -120,16 +138,28 @@ impl Told {
         (all, hour.min(all))
     }
 
-    /// The sums; absent where they are not told.
+    /// The sums and their parts; absent where they are not told.
     pub(super) fn sums(&self) -> seen::Usage {
         let count = |tokens: Option<u64>| tokens.and_then(|tokens| u32::try_from(tokens).ok());
         let read = self.cache_read_input_tokens;
-        let beside = read.or_zero() + self.written().0;
-        seen::Usage {
+        let (written, hour) = self.written();
+        let beside = read.or_zero() + written;
+        let creation = &self.cache_creation;
+        let of_hour = creation.ephemeral_1h_input_tokens.0;
+        let told = self.cache_creation_input_tokens.0;
+        let told = told.or(creation.ephemeral_5m_input_tokens.0).or(of_hour);
+        let usage = seen::Usage {
             input: count(self.input_tokens.0.map(|input| input + beside)),
             cached: count(read.0),
+            cache_write: count(told.map(|_| written - hour)),
+            cache_write_1h: count(of_hour.map(|_| hour)),
             output: count(self.output_tokens.0),
-        }
+            reasoning: count(self.output_tokens_details.thinking_tokens.0),
+            queries: count(self.server_tool_use.web_search_requests.0),
+            service: self.service_tier.0,
+            ..seen::Usage::default()
+        };
+        usage.apart()
     }
 
     /// The buckets; none where nothing is told.
@@ -204,7 +234,8 @@ mod tests {
         let usage = told(
             r#"{"input_tokens":10,"cache_read_input_tokens":5,"cache_creation_input_tokens":7,
                 "cache_creation":{"ephemeral_5m_input_tokens":3,"ephemeral_1h_input_tokens":4},
-                "output_tokens":9,"output_tokens_details":{"thinking_tokens":2},"service_tier":"x"}"#,
+                "output_tokens":9,"output_tokens_details":{"thinking_tokens":2},
+                "server_tool_use":{"web_search_requests":3,"web_fetch_requests":0},"service_tier":"batch"}"#,
         );
         let buckets = usage.buckets().unwrap();
         let expected = Usage {
@@ -216,11 +247,18 @@ mod tests {
             reasoning: 2,
         };
         assert_eq!(buckets, expected);
-        let sums = usage.sums();
-        assert_eq!(
-            (sums.input, sums.cached, sums.output),
-            (Some(22), Some(5), Some(9))
-        );
+        let sums = seen::Usage {
+            input: Some(22),
+            cached: Some(5),
+            cache_write: Some(3),
+            cache_write_1h: Some(4),
+            output: Some(9),
+            reasoning: Some(2),
+            queries: Some(3),
+            service: Some(seen::Service::Batch),
+            ..seen::Usage::default()
+        };
+        assert_eq!(usage.sums(), sums);
         let again = serde_json::to_string(&Written::from(buckets)).unwrap();
         assert_eq!(told(&again).buckets(), Some(buckets));
     }
@@ -229,7 +267,8 @@ mod tests {
     fn odd_counts_are_absent() {
         for odd in ["-1", "1e18", "null", "\"7\"", "[]", "{}", "true"] {
             let json = format!(
-                r#"{{"input_tokens":{odd},"cache_creation":{odd},"cache_read_input_tokens":{odd}}}"#
+                r#"{{"input_tokens":{odd},"cache_creation":{odd},"cache_read_input_tokens":{odd},
+                    "service_tier":{odd},"server_tool_use":{odd}}}"#
             );
             assert_eq!(told(&json).buckets(), None, "{odd}");
             assert_eq!(told(&json).sums(), seen::Usage::default(), "{odd}");
@@ -237,10 +276,14 @@ mod tests {
         let details =
             told(r#"{"output_tokens":3,"cache_creation":{"ephemeral_5m_input_tokens":2}}"#);
         assert_eq!(details.buckets().unwrap().cache_write, 2);
+        assert_eq!(details.sums().cache_write, Some(2));
         let more = r#"{"output_tokens":3,"output_tokens_details":{"thinking_tokens":5},
             "cache_creation_input_tokens":1,"cache_creation":{"ephemeral_1h_input_tokens":5}}"#;
         let buckets = told(more).buckets().unwrap();
         assert_eq!((buckets.total_output(), buckets.total_input()), (3, 1));
+        let sums = told(more).sums();
+        assert_eq!((sums.cache_write, sums.cache_write_1h), (Some(0), Some(1)));
+        assert_eq!((sums.output, sums.reasoning), (Some(3), Some(3)));
     }
 
     #[test]

@@ -164,6 +164,7 @@ mod tests {
         finished: false,
         choices: 1,
         usage: None,
+        service: None,
         error: false,
         done: false,
     };
@@ -257,6 +258,7 @@ mod tests {
                 input: Some(input),
                 cached: Some(4),
                 output,
+                ..Usage::default()
             })
         };
         let start = r#"{"type":"message_start","message":{"usage":{"input_tokens":3,"cache_read_input_tokens":4,"output_tokens":1}}}"#;

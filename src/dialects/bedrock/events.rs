@@ -11,7 +11,9 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::super::lenient::{Lenient, Tier};
 use super::super::meeting::{Malformed, Mark};
+use super::super::seen::{self, Service};
 use super::wire;
 use crate::chat::{Event, Maker, Signature};
 
@@ -22,6 +24,8 @@ pub struct Reader {
     calls: u32,
     /// The block of the call that is being told, and its place among calls.
     open: Option<(u64, u32)>,
+    /// In which class it was served, once that is told.
+    service: Option<Service>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +101,15 @@ struct MessageStop<'a> {
 struct Metadata<'a> {
     #[serde(borrow, default)]
     usage: Option<wire::Usage<'a>>,
+    #[serde(default, rename = "serviceTier")]
+    service_tier: Lenient<Served>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Served {
+    #[serde(rename = "type")]
+    kind: Tier,
 }
 
 impl Reader {
@@ -135,6 +148,7 @@ impl Reader {
             }
             b"metadata" => {
                 let metadata: Metadata<'_> = serde_json::from_slice(data)?;
+                self.service = metadata.service_tier.0.kind.0.or(self.service);
                 if let Some(usage) = metadata.usage {
                     events.push(Event::Usage(usage.read()));
                 }
@@ -144,6 +158,15 @@ impl Reader {
             _ => {}
         }
         Ok(Mark::More)
+    }
+
+    /// What was used so far besides what events tell.
+    #[must_use]
+    pub fn beside(&self) -> seen::Usage {
+        seen::Usage {
+            service: self.service,
+            ..seen::Usage::default()
+        }
     }
 
     fn call(&mut self, block: u64, call: ToolStart<'_>) -> Event {
@@ -275,6 +298,18 @@ mod tests {
             r#"{"usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3},"metrics":{"latencyMs":1}}"#,
         ),
     ];
+
+    #[test]
+    fn the_class_of_service_is_told_beside() {
+        let mut reader = Reader::default();
+        let data = br#"{"usage":{"inputTokens":1,"outputTokens":2},"serviceTier":{"type":"flex"}}"#;
+        let mark = reader.read(Some(b"metadata"), data, &mut Vec::new());
+        assert_eq!(mark, Ok(Mark::Done));
+        assert_eq!(reader.beside().service, Some(Service::Flex));
+        let odd = br#"{"usage":{},"serviceTier":7}"#;
+        let mark = Reader::default().read(Some(b"metadata"), odd, &mut Vec::new());
+        assert_eq!(mark, Ok(Mark::Done));
+    }
 
     #[test]
     fn a_stream_adds_up_to_its_answer() {

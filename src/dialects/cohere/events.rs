@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::super::meeting::{Malformed, Mark};
+use super::super::seen;
 use super::wire;
 use crate::chat::Event;
 
@@ -98,6 +99,12 @@ struct Function<'a> {
 }
 
 impl Reader {
+    /// Nothing: events tell all that was used.
+    #[must_use]
+    pub fn beside(&self) -> seen::Usage {
+        seen::Usage::default()
+    }
+
     /// Reads an event's data; its name is not needed.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::meeting::{Frame, Malformed, Target};
+use super::super::seen;
 use super::wire;
 use crate::chat::Losses;
 
@@ -183,7 +184,11 @@ struct Units {
 ///
 /// # Errors
 /// [`Malformed`] when it is none, or names a document that was not in the request.
-pub fn answer(body: &[u8], request: &Rerank, frame: &Frame) -> Result<Vec<u8>, Malformed> {
+pub fn answer(
+    body: &[u8],
+    request: &Rerank,
+    frame: &Frame,
+) -> Result<(Vec<u8>, seen::Usage), Malformed> {
     let ranked: Ranked<'_> = serde_json::from_slice(body)?;
     let mut told = vec![false; request.documents.len()];
     let mut results = Vec::with_capacity(ranked.results.len().min(told.len()));
@@ -203,6 +208,12 @@ pub fn answer(body: &[u8], request: &Rerank, frame: &Frame) -> Result<Vec<u8>, M
         });
     }
     let meta = ranked.meta.unwrap_or_default();
+    let count = |told: Option<u64>| told.and_then(|told| u32::try_from(told).ok());
+    let used = seen::Usage {
+        input: count(meta.input_tokens()),
+        queries: count(meta.search_units()),
+        ..seen::Usage::default()
+    };
     let tokens = meta.input_tokens().unwrap_or_default();
     let written = Written {
         id: ranked.id.as_deref().unwrap_or(&frame.id),
@@ -219,7 +230,7 @@ pub fn answer(body: &[u8], request: &Rerank, frame: &Frame) -> Result<Vec<u8>, M
             },
         },
     };
-    Ok(serde_json::to_vec(&written).unwrap_or_default())
+    Ok((serde_json::to_vec(&written).unwrap_or_default(), used))
 }
 
 #[cfg(test)]
@@ -265,13 +276,15 @@ mod tests {
             ..Frame::default()
         };
         let body = br#"{"id":"07","results":[{"index":1,"relevance_score":0.99},{"index":0,"relevance_score":0.2}],"meta":{"billed_units":{"search_units":1}}}"#;
-        let written = answer(body, &asked, &frame).unwrap();
+        let (written, used) = answer(body, &asked, &frame).unwrap();
+        assert_eq!((used.queries, used.input), (Some(1), None));
         assert_eq!(
             String::from_utf8(written).unwrap(),
             r#"{"id":"07","object":"list","model":"m","results":[{"index":1,"relevance_score":0.99,"document":{"text":"b"}},{"index":0,"relevance_score":0.2,"document":{"text":"a"}}],"usage":{"prompt_tokens":0,"total_tokens":0},"meta":{"billed_units":{"search_units":1}}}"#
         );
         asked.return_documents = false;
-        let written = answer(br#"{"results":[]}"#, &asked, &frame).unwrap();
+        let (written, used) = answer(br#"{"results":[]}"#, &asked, &frame).unwrap();
+        assert_eq!(used, seen::Usage::default());
         assert!(String::from_utf8(written).unwrap().contains(r#""id":"0f""#));
         for bad in [
             "{}",

@@ -7,6 +7,7 @@
 //! - The end is written once, with usage, by [`Writer::end`]; a stream that was not finished gets none.
 
 use super::super::meeting::{Frame, Malformed, Mark};
+use super::super::seen;
 use super::answer::{RawAnswer, WrittenAnswer, WrittenCandidate, either};
 use super::finish;
 use super::ids::Ids;
@@ -22,6 +23,8 @@ pub struct Reader {
     ids: Option<Ids>,
     calls: u32,
     finished: bool,
+    /// What was used so far besides what events tell.
+    beside: seen::Usage,
 }
 
 impl Reader {
@@ -60,10 +63,11 @@ impl Reader {
         }
         let stop = finish::read(&candidate.finish_reason.unwrap_or_default())?;
         let stop = stop.or(blocked.then_some(Stop::Filtered));
-        out.extend(
-            raw.usage_metadata
-                .map(|counts| Event::Usage(counts.buckets())),
-        );
+        if let Some(counts) = raw.usage_metadata {
+            let beside = seen::Usage::from(counts).beside_text();
+            self.beside = beside.after(self.beside);
+            out.push(Event::Usage(counts.buckets()));
+        }
         if let Some(stop) = stop.filter(|_| !self.finished) {
             self.finished = true;
             let calls = stop == Stop::End && self.calls > 0;
@@ -77,6 +81,12 @@ impl Reader {
         } else {
             Mark::More
         })
+    }
+
+    /// What was used so far besides what events tell.
+    #[must_use]
+    pub const fn beside(&self) -> seen::Usage {
+        self.beside
     }
 
     fn tell(&mut self, part: Part, out: &mut Vec<Event>) -> Result<(), Malformed> {

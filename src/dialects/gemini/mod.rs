@@ -16,6 +16,7 @@ pub mod events;
 mod finish;
 mod ids;
 mod media;
+mod modality;
 pub mod models;
 mod part;
 pub mod request;

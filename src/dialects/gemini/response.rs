@@ -24,6 +24,7 @@ pub fn read(json: &[u8]) -> Result<Seen, serde_json::Error> {
         finished: raw.candidates.finished || blocked,
         choices: raw.candidates.count,
         usage: raw.usage_metadata.map(Usage::from),
+        service: None,
         error: raw.error.filled,
         done: false,
     })
@@ -259,6 +260,8 @@ mod tests {
             input: Some(7),
             cached: Some(2),
             output: Some(7),
+            reasoning: Some(4),
+            ..Usage::default()
         };
         assert_eq!(read(usage.as_bytes()).unwrap().usage, Some(expected));
         assert_eq!(read_whole(usage.as_bytes()).unwrap().usage, Some(expected));

@@ -1,6 +1,7 @@
 //! How many tokens does a `usageMetadata` tell of?
 //!
 //! `promptTokenCount` includes what was read from the cache; `candidatesTokenCount` excludes thoughts, except where the total says otherwise.
+//! How much of each is sound or pictures is told by modality, and of what was cached too.
 //!
 //! # Invariants
 //! - Numbers that no honest provider sends (negative, or above [`ABSURD_TOKENS`]) are read as absent.
@@ -8,7 +9,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::lenient::Tier;
 use super::super::seen::{self, ABSURD_TOKENS};
+use super::modality::Modalities;
 use super::wire::Glance;
 use crate::chat;
 
@@ -28,6 +31,17 @@ pub(super) struct Counts {
     thoughts_token_count: Glance,
     #[serde(alias = "total_token_count")]
     total_token_count: Glance,
+    #[serde(alias = "prompt_tokens_details")]
+    prompt_tokens_details: Modalities,
+    #[serde(alias = "cache_tokens_details")]
+    cache_tokens_details: Modalities,
+    #[serde(alias = "tool_use_prompt_tokens_details")]
+    tool_use_prompt_tokens_details: Modalities,
+    #[serde(alias = "candidates_tokens_details")]
+    candidates_tokens_details: Modalities,
+    service_tier: Tier,
+    /// The same in Vertex's words.
+    traffic_type: Tier,
 }
 
 /// A token count, if it is an honest one.
@@ -78,13 +92,25 @@ impl Counts {
 
 impl From<Counts> for seen::Usage {
     fn from(counts: Counts) -> Self {
-        Self {
+        let asked = counts.prompt_tokens_details;
+        let asked = asked.plus(counts.tool_use_prompt_tokens_details);
+        let asked = asked.without(counts.cache_tokens_details);
+        let made = counts.candidates_tokens_details;
+        let usage = Self {
             input: counts.input(),
             cached: honest(counts.cached_content_token_count),
+            audio_input: asked.audio,
+            image_input: asked.image,
             output: counts
                 .outputs()
                 .map(|(output, thoughts)| output.saturating_add(thoughts)),
-        }
+            reasoning: honest(counts.thoughts_token_count),
+            audio_output: made.audio,
+            image_output: made.image,
+            service: counts.service_tier.0.or(counts.traffic_type.0),
+            ..Self::default()
+        };
+        usage.apart()
     }
 }
 
@@ -178,5 +204,37 @@ mod tests {
         let written = serde_json::to_string(&Written::from(&usage)).unwrap();
         assert_eq!(read(&written).buckets(), usage);
         assert!(written.ends_with("\"totalTokenCount\":18}"), "{written}");
+    }
+
+    #[test]
+    fn modalities_and_classes_are_told() {
+        let counts: Counts = serde_json::from_str(
+            r#"{"promptTokenCount":1000,"cachedContentTokenCount":300,"candidatesTokenCount":50,"thoughtsTokenCount":7,"totalTokenCount":1057,
+                "promptTokensDetails":[{"modality":"TEXT","tokenCount":142},{"modality":"AUDIO","tokenCount":600},{"modality":"IMAGE","tokenCount":258}],
+                "cacheTokensDetails":[{"modality":"AUDIO","tokenCount":300}],
+                "candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":40}],"trafficType":"ON_DEMAND_PRIORITY"}"#,
+        )
+        .unwrap();
+        let expected = seen::Usage {
+            input: Some(1_000),
+            cached: Some(300),
+            audio_input: Some(300),
+            image_input: Some(258),
+            output: Some(57),
+            reasoning: Some(7),
+            image_output: Some(40),
+            service: Some(seen::Service::Priority),
+            ..seen::Usage::default()
+        };
+        assert_eq!(seen::Usage::from(counts), expected);
+        let standard: Counts = serde_json::from_str(
+            r#"{"trafficType":"ON_DEMAND","serviceTier":"flex","promptTokensDetails":7}"#,
+        )
+        .unwrap();
+        let flex = seen::Usage {
+            service: Some(seen::Service::Flex),
+            ..seen::Usage::default()
+        };
+        assert_eq!(seen::Usage::from(standard), flex);
     }
 }

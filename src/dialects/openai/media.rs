@@ -8,13 +8,16 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::super::seen::Seen;
+use super::super::seen::{Seen, Usage};
 use super::super::tap::Look;
 use super::response;
 
 /// Watches streams of images, speech and transcripts.
-#[derive(Clone, Copy, Debug)]
-pub struct Watch;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Watch {
+    /// Pictures that are complete so far.
+    pictures: u32,
+}
 
 #[derive(Deserialize)]
 struct Kind<'a> {
@@ -25,9 +28,14 @@ struct Kind<'a> {
 }
 
 impl Watch {
-    /// Understands one event.
+    /// A watch on a stream that has not begun.
     #[must_use]
-    pub fn look(self, data: &[u8]) -> Look {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Understands one event.
+    pub fn look(&mut self, data: &[u8]) -> Look {
         if data.trim_ascii() == b"[DONE]" {
             return Look::Keep(Seen {
                 done: true,
@@ -39,16 +47,27 @@ impl Watch {
         };
         let kind = event.kind.as_deref().unwrap_or_default();
         let finished = kind.ends_with(".completed") || kind.ends_with(".done");
-        let usage = finished
-            .then(|| response::read_whole(data).ok()?.usage)
-            .flatten();
         Look::Keep(Seen {
             content: true,
             finished,
-            usage,
+            usage: finished.then(|| self.usage(kind, data)).flatten(),
             error: event.error.is_some() || kind == "error",
             ..Seen::default()
         })
+    }
+
+    /// What the last event of a picture or a sound says was used.
+    fn usage(&mut self, kind: &str, data: &[u8]) -> Option<Usage> {
+        let told = response::read_whole(data).ok()?.usage;
+        if kind.starts_with("image_") {
+            self.pictures = self.pictures.saturating_add(1);
+            return Some(told.unwrap_or_default().drawn(self.pictures));
+        }
+        let mut usage = told?;
+        if kind.starts_with("speech.") {
+            usage.audio_output = usage.audio_output.or(usage.output);
+        }
+        Some(usage)
     }
 }
 
@@ -59,7 +78,7 @@ mod tests {
     #[test]
     fn names_tell_the_end() {
         let check = |json: &str, finished: bool, error: bool| {
-            let Look::Keep(seen) = Watch.look(json.as_bytes()) else {
+            let Look::Keep(seen) = Watch::new().look(json.as_bytes()) else {
                 panic!("{json}");
             };
             assert_eq!((seen.finished, seen.error), (finished, error), "{json}");
@@ -76,6 +95,48 @@ mod tests {
         );
         check(r#"{"type":"transcript.text.done","text":"x"}"#, true, false);
         check(r#"{"type":"error","error":{"message":"x"}}"#, false, true);
-        assert!(matches!(Watch.look(b"{"), Look::Bad));
+        assert!(matches!(Watch::new().look(b"{"), Look::Bad));
+    }
+    #[test]
+    fn the_end_tells_what_was_used() {
+        let mut watch = Watch::new();
+        let mut usage = |json: &str| match watch.look(json.as_bytes()) {
+            Look::Keep(seen) => seen.usage,
+            other => panic!("{other:?} for {json}"),
+        };
+        let none = Usage::default();
+        let part = r#"{"type":"image_generation.partial_image","b64_json":"x"}"#;
+        assert_eq!(usage(part), None);
+        let first = r#"{"type":"image_generation.completed","b64_json":"x","usage":{"input_tokens":4,"output_tokens":9,"total_tokens":13}}"#;
+        let drawn = Usage {
+            input: Some(4),
+            output: Some(9),
+            image_output: Some(9),
+            images: Some(1),
+            ..none
+        };
+        assert_eq!(usage(first), Some(drawn));
+        let second = r#"{"type":"image_edit.completed","b64_json":"x"}"#;
+        let two = Usage {
+            images: Some(2),
+            ..none
+        };
+        assert_eq!(usage(second), Some(two), "pictures add up");
+        let spoken = r#"{"type":"speech.audio.done","usage":{"input_tokens":5,"output_tokens":7,"total_tokens":12}}"#;
+        let sound = Usage {
+            input: Some(5),
+            output: Some(7),
+            audio_output: Some(7),
+            ..none
+        };
+        assert_eq!(usage(spoken), Some(sound));
+        let heard =
+            r#"{"type":"transcript.text.done","text":"w","usage":{"type":"duration","seconds":2}}"#;
+        let length = Usage {
+            millis: Some(2_000),
+            ..none
+        };
+        assert_eq!(usage(heard), Some(length));
+        assert_eq!(usage(r#"{"type":"transcript.text.done","text":"w"}"#), None);
     }
 }

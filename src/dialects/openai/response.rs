@@ -1,7 +1,7 @@
 //! What does an answer say? Usage, content, the end, or an error, told from the bytes as they pass.
 //!
 //! # Invariants
-//! - Numbers that no honest provider sends (negative, or above [`ABSURD_TOKENS`]) are read as absent.
+//! - Numbers that no honest provider sends (negative, or above [`ABSURD_TOKENS`](super::super::seen::ABSURD_TOKENS)) are read as absent.
 //! - Nothing is allocated for an event.
 
 use std::fmt;
@@ -9,7 +9,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::super::seen::{ABSURD_TOKENS, Seen, Summary, Usage};
+use super::super::lenient::{Lenient, Number, Seconds, Tier, drain_map, drain_seq};
+use super::super::seen::{Seen, Summary, Usage};
+use super::super::spent::Spent;
 
 /// Reads an event's data.
 ///
@@ -25,12 +27,13 @@ pub fn read(json: &[u8]) -> Result<Seen, serde_json::Error> {
         finished: raw.choices.finished,
         choices: raw.choices.count,
         usage: raw.usage.map(Usage::from),
+        service: raw.service_tier.0,
         error: raw.error.0,
         done: false,
     })
 }
 
-/// Reads a whole answer: all of it must be JSON, only usage and error are looked into.
+/// Reads a whole answer: all of it must be JSON, only usage and error are looked into, and how many pictures there are.
 ///
 /// # Errors
 /// `serde_json`'s, when the bytes are not one JSON object.
@@ -40,17 +43,63 @@ pub fn read_whole(json: &[u8]) -> Result<Summary, serde_json::Error> {
     }
     let raw: RawSummary = serde_json::from_slice(json)?;
     Ok(Summary {
-        usage: raw.usage.map(Usage::from),
+        usage: raw.usage(),
         error: raw.error.0,
     })
+}
+
+/// What a `usage` object of pictures says.
+#[must_use]
+pub fn picture_usage(usage: Option<&serde_json::Value>, pictures: u32) -> Usage {
+    let spent = usage.and_then(|usage| Spent::deserialize(usage).ok());
+    spent.map(Usage::from).unwrap_or_default().drawn(pictures)
 }
 
 #[derive(Deserialize)]
 struct RawSummary {
     #[serde(default)]
-    usage: Option<RawUsage>,
+    usage: Option<Spent>,
+    #[serde(default)]
+    service_tier: Tier,
+    #[serde(default)]
+    data: Pictures,
+    /// Of a verbose transcription.
+    #[serde(default)]
+    duration: Seconds,
+    #[serde(default)]
+    meta: Lenient<Meta>,
     #[serde(default)]
     error: Filled,
+}
+
+/// What rerankers add.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Meta {
+    billed_units: Lenient<Units>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Units {
+    search_units: Number,
+    input_tokens: Number,
+}
+
+impl RawSummary {
+    fn usage(&self) -> Option<Usage> {
+        let units = &self.meta.0.billed_units.0;
+        let beside = Usage {
+            input: units.input_tokens.count(),
+            millis: self.duration.millis(),
+            queries: units.search_units.count(),
+            service: self.service_tier.0,
+            ..Usage::default()
+        };
+        let told = self.usage.map(Usage::from).unwrap_or_default();
+        let usage = told.after(beside).drawn(self.data.0);
+        (self.usage.is_some() || usage != Usage::default()).then_some(usage)
+    }
 }
 
 #[derive(Deserialize)]
@@ -58,37 +107,11 @@ struct RawAnswer {
     #[serde(default)]
     choices: Choices,
     #[serde(default)]
-    usage: Option<RawUsage>,
+    usage: Option<Spent>,
+    #[serde(default)]
+    service_tier: Tier,
     #[serde(default)]
     error: Filled,
-}
-
-#[derive(Deserialize)]
-struct RawUsage {
-    #[serde(default)]
-    prompt_tokens: Number,
-    #[serde(default)]
-    completion_tokens: Number,
-    #[serde(default)]
-    prompt_tokens_details: Option<RawDetails>,
-}
-
-#[derive(Deserialize)]
-struct RawDetails {
-    #[serde(default)]
-    cached_tokens: Number,
-}
-
-impl From<RawUsage> for Usage {
-    fn from(raw: RawUsage) -> Self {
-        Self {
-            input: raw.prompt_tokens.0,
-            cached: raw
-                .prompt_tokens_details
-                .and_then(|details| details.cached_tokens.0),
-            output: raw.completion_tokens.0,
-        }
-    }
 }
 
 /// Declares a type that is deserialised by looking at a value without keeping it.
@@ -100,44 +123,6 @@ macro_rules! glance {
             }
         }
     };
-}
-
-/// A token count, if it is an honest one.
-#[derive(Default)]
-struct Number(Option<u32>);
-struct NumberVisitor;
-glance!(Number, NumberVisitor);
-
-impl<'de> Visitor<'de> for NumberVisitor {
-    type Value = Number;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a token count")
-    }
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Number, E> {
-        self.visit_f64(value as f64)
-    }
-    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Number, E> {
-        self.visit_f64(value as f64)
-    }
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Number, E> {
-        let honest = (0.0..=ABSURD_TOKENS).contains(&value);
-        Ok(Number(honest.then_some(value as u32)))
-    }
-    fn visit_unit<E>(self) -> Result<Number, E> {
-        Ok(Number(None))
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Number, E> {
-        Ok(Number(None))
-    }
-    fn visit_str<E>(self, _: &str) -> Result<Number, E> {
-        Ok(Number(None))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Number, A::Error> {
-        drain_seq(seq).map(|_| Number(None))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Number, A::Error> {
-        drain_map(map).map(|_| Number(None))
-    }
 }
 
 /// Whether a value holds anything: not null, not an empty string, list or object.
@@ -270,24 +255,57 @@ impl Visitor<'_> for KeyVisitor {
     }
 }
 
-fn drain_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<u32, A::Error> {
-    let mut count = 0;
-    while seq.next_element::<IgnoredAny>()?.is_some() {
-        count += 1;
+/// How many pictures are in a list, whatever else it may hold.
+#[derive(Default)]
+struct Pictures(u32);
+struct PicturesVisitor;
+glance!(Pictures, PicturesVisitor);
+
+impl<'de> Visitor<'de> for PicturesVisitor {
+    type Value = Pictures;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
     }
-    Ok(count)
+    fn visit_unit<E>(self) -> Result<Pictures, E> {
+        Ok(Pictures(0))
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Pictures, E> {
+        Ok(Pictures(0))
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Pictures, E> {
+        Ok(Pictures(0))
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Pictures, E> {
+        Ok(Pictures(0))
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Pictures, E> {
+        Ok(Pictures(0))
+    }
+    fn visit_str<E>(self, _: &str) -> Result<Pictures, E> {
+        Ok(Pictures(0))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Pictures, A::Error> {
+        let mut count = 0;
+        while let Some(Lenient(picture)) = seq.next_element::<Lenient<Picture>>()? {
+            count += u32::from(picture.b64_json.0 || picture.url.0);
+        }
+        Ok(Pictures(count))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Pictures, A::Error> {
+        drain_map(map).map(|_| Pictures(0))
+    }
 }
 
-fn drain_map<'de, A: MapAccess<'de>>(mut map: A) -> Result<u32, A::Error> {
-    let mut count = 0;
-    while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-        count += 1;
-    }
-    Ok(count)
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Picture {
+    b64_json: Filled,
+    url: Filled,
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::seen::Service;
     use super::*;
 
     #[test]
@@ -337,8 +355,17 @@ mod tests {
                     input: Some(3),
                     cached: Some(2),
                     output: Some(5),
+                    ..Usage::default()
                 }),
                 ..Seen::default()
+            },
+        );
+        check(
+            r#"{"choices":[{"delta":{"content":"w1"}}],"service_tier":"flex"}"#,
+            Seen {
+                content: true,
+                service: Some(Service::Flex),
+                ..one
             },
         );
         check(
@@ -365,6 +392,98 @@ mod tests {
             r#"{"a":1} x"#,
         ] {
             assert!(read_whole(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_billed_is_told() {
+        let none = Usage::default();
+        let cases = [
+            (
+                r#"{"choices":[],"service_tier":"priority","usage":{"prompt_tokens":1,"completion_tokens":2}}"#,
+                Some(Usage {
+                    input: Some(1),
+                    output: Some(2),
+                    service: Some(Service::Priority),
+                    ..none
+                }),
+            ),
+            (
+                r#"{"created":1,"data":[{"b64_json":"AA=="},{"b64_json":"AA=="}],"usage":{"input_tokens":4,"output_tokens":2112,"total_tokens":2116,"input_tokens_details":{"text_tokens":4,"image_tokens":0}}}"#,
+                Some(Usage {
+                    input: Some(4),
+                    image_input: Some(0),
+                    output: Some(2_112),
+                    image_output: Some(2_112),
+                    images: Some(2),
+                    ..none
+                }),
+            ),
+            (
+                r#"{"created":1,"data":[{"url":"https://x","revised_prompt":"p"},{"url":null},3,[]]}"#,
+                Some(Usage {
+                    images: Some(1),
+                    ..none
+                }),
+            ),
+            (
+                r#"{"object":"list","data":[{"index":0,"embedding":[1,2]}],"usage":{"prompt_tokens":3,"total_tokens":3}}"#,
+                Some(Usage {
+                    input: Some(3),
+                    ..none
+                }),
+            ),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(
+                read_whole(json.as_bytes()).unwrap().usage,
+                expected,
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_billed_otherwise_than_by_tokens_is_told() {
+        let none = Usage::default();
+        let cases = [
+            (
+                r#"{"task":"transcribe","duration":8.47,"text":"w"}"#,
+                Some(Usage {
+                    millis: Some(8_470),
+                    ..none
+                }),
+            ),
+            (
+                r#"{"duration":"2","usage":{"type":"duration","seconds":3}}"#,
+                Some(Usage {
+                    millis: Some(3_000),
+                    ..none
+                }),
+            ),
+            (
+                r#"{"results":[],"meta":{"billed_units":{"search_units":2,"input_tokens":7}}}"#,
+                Some(Usage {
+                    input: Some(7),
+                    queries: Some(2),
+                    ..none
+                }),
+            ),
+            (
+                r#"{"data":{},"meta":[],"duration":{},"service_tier":1}"#,
+                None,
+            ),
+            (
+                r#"{"data":"x","meta":"y","duration":"z","service_tier":"default"}"#,
+                None,
+            ),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(
+                read_whole(json.as_bytes()).unwrap().usage,
+                expected,
+                "{json}"
+            );
         }
     }
 

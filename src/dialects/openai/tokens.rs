@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::counts::{self, InputDetails, OutputDetails, count, part};
+use super::super::seen;
 use crate::chat::Usage;
 
 /// Usage as providers write it, whatever that may be.
@@ -51,6 +52,24 @@ impl RawUsage {
             reasoning,
             ..counts::input(prompt, cached, &self.prompt_tokens_details)
         })
+    }
+}
+
+impl RawUsage {
+    /// What it says of sound and pictures.
+    pub(super) fn beside(&self) -> seen::Usage {
+        let count = |details: &Value, name: &str| {
+            part(details, name).and_then(|count| u32::try_from(count).ok())
+        };
+        let input = &self.prompt_tokens_details;
+        let output = &self.completion_tokens_details;
+        seen::Usage {
+            audio_input: count(input, "audio_tokens"),
+            image_input: count(input, "image_tokens"),
+            audio_output: count(output, "audio_tokens"),
+            image_output: count(output, "image_tokens"),
+            ..seen::Usage::default()
+        }
     }
 }
 

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::counts::{self, InputDetails, OutputDetails, count, part};
-use super::super::seen;
 use crate::chat::Usage;
 
 /// Usage as providers write it, whatever that may be.
@@ -40,19 +39,6 @@ impl RawUsage {
             reasoning,
             ..counts::input(input, cached, &self.input_tokens_details)
         })
-    }
-
-    /// The counts as they pass, each by itself.
-    pub(super) fn glance(&self) -> seen::Usage {
-        let small = |value: &Value| count(value).and_then(|tokens| u32::try_from(tokens).ok());
-        seen::Usage {
-            input: small(&self.input_tokens),
-            cached: self
-                .input_tokens_details
-                .get("cached_tokens")
-                .and_then(small),
-            output: small(&self.output_tokens),
-        }
     }
 }
 
@@ -137,18 +123,5 @@ mod tests {
             r#"{"input_tokens":6,"input_tokens_details":{"cached_tokens":2,"cache_write_tokens":3},"output_tokens":9,"output_tokens_details":{"reasoning_tokens":5},"total_tokens":15}"#
         );
         assert_eq!(read(&json), Some(usage));
-    }
-
-    #[test]
-    fn a_glance_takes_each_count_by_itself() {
-        let raw: RawUsage = serde_json::from_str(
-            r#"{"input_tokens":null,"output_tokens":5,"input_tokens_details":null}"#,
-        )
-        .unwrap();
-        let glance = raw.glance();
-        assert_eq!(
-            (glance.input, glance.cached, glance.output),
-            (None, None, Some(5))
-        );
     }
 }

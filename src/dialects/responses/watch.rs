@@ -11,9 +11,10 @@ use serde::Deserialize;
 use serde::de::Error;
 use serde_json::value::RawValue;
 
-use super::super::seen::{Seen, Summary};
+use super::super::lenient::Tier;
+use super::super::seen::{Seen, Summary, Usage};
+use super::super::spent::Spent;
 use super::super::tap::Look;
-use super::tokens::RawUsage;
 use crate::stream::sse::Event;
 
 /// The end marker of another dialect, which some vendors send here too.
@@ -170,14 +171,20 @@ fn holds_content(item: &RawValue) -> bool {
     }
 }
 
-fn usage_of(response: &RawValue) -> Option<super::super::seen::Usage> {
+fn usage_of(response: &RawValue) -> Option<Usage> {
     #[derive(Deserialize)]
     struct Response {
         #[serde(default)]
-        usage: Option<RawUsage>,
+        usage: Option<Spent>,
+        #[serde(default)]
+        service_tier: Tier,
     }
     let response: Response = serde_json::from_str(response.get()).ok()?;
-    response.usage.map(|usage| usage.glance())
+    let service = response.service_tier.0;
+    response.usage.map(|usage| Usage {
+        service,
+        ..usage.into()
+    })
 }
 
 fn id_of(response: &RawValue) -> Option<Box<str>> {
@@ -227,7 +234,7 @@ pub fn read_whole(json: &[u8]) -> Result<Whole, serde_json::Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::seen::Usage;
+    use super::super::super::seen::Service;
     use super::super::super::tap::{Tap, Watch as Watches};
     use super::*;
     use crate::stream::sse;
@@ -283,7 +290,7 @@ mod tests {
         let usage = r#"{"input_tokens":9,"input_tokens_details":{"cached_tokens":4},"output_tokens":5,"total_tokens":14}"#;
         for kind in ["completed", "incomplete"] {
             let seen = seen(&format!(
-                r#"{{"type":"response.{kind}","response":{{"id":"r","usage":{usage}}}}}"#
+                r#"{{"type":"response.{kind}","response":{{"id":"r","service_tier":"flex","usage":{usage}}}}}"#
             ));
             assert!(seen.done && seen.finished && !seen.error && !seen.content);
             assert_eq!(
@@ -292,6 +299,8 @@ mod tests {
                     input: Some(9),
                     cached: Some(4),
                     output: Some(5),
+                    service: Some(Service::Flex),
+                    ..Usage::default()
                 })
             );
         }

@@ -39,8 +39,8 @@ use crate::config::{LimitDialect, Timeouts};
 use crate::dialects::failure::Failure;
 use crate::dialects::format::Format;
 use crate::dialects::limits;
-use crate::dialects::seen::Usage;
-use crate::images::{Finished, Heard, Hints, ImageRequest, Kind, Start, Step, answer};
+use crate::dialects::openai::response;
+use crate::images::{Finished, Heard, ImageRequest, Kind, Start, Step, answer};
 use crate::upstream::Fault;
 use making::{Answered, Lost, Making};
 
@@ -259,7 +259,8 @@ impl Driver<'_> {
         drop(making);
         let failed = match end {
             End::Done(finished) => {
-                let usage = usage(&finished.hints);
+                let pictures = u32::try_from(finished.images.len()).unwrap_or(u32::MAX);
+                let usage = response::picture_usage(finished.hints.usage.as_ref(), pictures);
                 life.input_tokens = usage.input.unwrap_or(0);
                 life.output_tokens = usage.output.unwrap_or(0);
                 life.outcome = Some(Outcome::Success);
@@ -323,19 +324,6 @@ fn told(failed: &crate::images::Failed) -> Failed {
         retry_after: failed.retry_after,
         original: (failed.kind == Kind::Moderated).then(moderation),
         ..Failed::local(failed.failure(), &failed.message)
-    }
-}
-
-/// Tokens, where the vendor counts any.
-fn usage(hints: &Hints) -> Usage {
-    let count = |name: &str| {
-        let count = hints.usage.as_ref()?.get(name)?.as_u64()?;
-        u32::try_from(count).ok()
-    };
-    Usage {
-        input: count("input_tokens"),
-        output: count("output_tokens"),
-        ..Usage::default()
     }
 }
 

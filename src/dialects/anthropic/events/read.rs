@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::super::meeting::{Malformed, Mark};
+use super::super::super::seen;
 use super::super::answer::Sent;
 use super::super::stop;
 use super::super::usage::Told;
@@ -194,6 +195,12 @@ impl Reader {
             }
             _ => {}
         }
+    }
+
+    /// What was used so far besides what events tell.
+    #[must_use]
+    pub fn beside(&self) -> seen::Usage {
+        self.told.sums().beside_text()
     }
 
     fn close(&mut self, index: u64, out: &mut Vec<Event>) {

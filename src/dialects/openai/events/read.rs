@@ -10,7 +10,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::super::super::lenient::Tier;
 use super::super::super::meeting::{Malformed, Mark};
+use super::super::super::seen::Usage;
 use super::super::answer::{stop, with_calls};
 use super::super::message::{Content, Extra, RawCall, RawFunction, lenient, mint_call_id, object};
 use super::super::thoughts::{self, Kind};
@@ -27,6 +29,8 @@ pub struct Reader {
     started: bool,
     finished: bool,
     calls: Vec<Call>,
+    /// What was used so far besides what events tell.
+    beside: Usage,
 }
 
 /// A tool call that has been seen.
@@ -64,6 +68,10 @@ impl Reader {
             return Ok(Mark::Error);
         }
         let choices = chunk.choices.unwrap_or_default();
+        if let Some(usage) = &chunk.usage {
+            self.beside = usage.beside().after(self.beside);
+        }
+        self.beside.service = chunk.service_tier.0.or(self.beside.service);
         let usage = chunk.usage.and_then(|usage| usage.read());
         if !self.started && (!choices.is_empty() || usage.is_some()) {
             self.started = true;
@@ -85,6 +93,12 @@ impl Reader {
             self.finish(&reason, out)?;
         }
         Ok(Mark::More)
+    }
+
+    /// What was used so far besides what events tell.
+    #[must_use]
+    pub const fn beside(&self) -> Usage {
+        self.beside
     }
 
     fn delta(&mut self, delta: RawDelta, out: &mut Vec<Event>) -> Result<(), Malformed> {
@@ -233,6 +247,8 @@ struct RawChunk<'a> {
     choices: Option<Vec<RawChoice>>,
     #[serde(default, deserialize_with = "lenient")]
     usage: Option<RawUsage>,
+    #[serde(default)]
+    service_tier: Tier,
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
 }

@@ -34,7 +34,7 @@ pub(in super::super) struct RawResponse {
     incomplete_details: Option<RawIncomplete>,
     error: Value,
     usage: Option<RawUsage>,
-    service_tier: Option<String>,
+    pub(in super::super) service_tier: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::super::meeting::{Malformed, Mark};
+use super::super::super::seen;
 use super::super::answer::{RawItem, RawResponse};
 use super::super::names::wrap_input;
 use crate::chat::{Event, Part, Stop};
@@ -29,6 +30,8 @@ pub struct Reader {
     thought: Thought,
     /// Whether anything was told.
     told: bool,
+    /// In which class it was served, once that is told.
+    service: Option<seen::Service>,
 }
 
 #[derive(Debug)]
@@ -299,11 +302,22 @@ impl Reader {
         }
     }
 
+    /// What was used so far besides what events tell.
+    #[must_use]
+    pub fn beside(&self) -> seen::Usage {
+        seen::Usage {
+            service: self.service,
+            ..seen::Usage::default()
+        }
+    }
+
     /// The last event: usage, why it stopped, and the whole answer if nothing was told of it.
     fn finish(&mut self, response: RawResponse, incomplete: bool, out: &mut Vec<Event>) {
         self.start(Some(&response), out);
         let otherwise = if incomplete { Stop::Length } else { Stop::End };
         let usage = response.usage();
+        let tier = response.service_tier.as_deref();
+        self.service = tier.and_then(seen::Service::named);
         // Why an error is taken as an end: vendors leave out the output, and the event itself says that it is complete.
         let answer = response.read().unwrap_or_default();
         let mut stop = match answer.stop {
