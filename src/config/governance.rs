@@ -12,6 +12,8 @@ use super::period::{Length, Unit};
 /// How keys are asked for, and how money is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Governance {
+    /// Whether the table is written: the ledger is kept then, although nobody is declared yet.
+    pub is_written: bool,
     /// Folder of the ledger and of history; it belongs to one process at a time.
     pub data: PathBuf,
     /// Whether every request needs a virtual key; none is written: as soon as there is one, declared or made.
@@ -65,6 +67,7 @@ impl Governance {
 impl Default for Governance {
     fn default() -> Self {
         Self {
+            is_written: false,
             data: Self::DATA.into(),
             keys_required: None,
             assumed_output_tokens: Self::ASSUMED_OUTPUT_TOKENS,

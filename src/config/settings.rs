@@ -53,6 +53,21 @@ pub struct Config {
     pub log: Log,
 }
 
+impl Config {
+    /// Whether a ledger is kept: `[governance]` is written, or somebody is declared who may ask or pays.
+    #[must_use]
+    pub fn is_governed(&self) -> bool {
+        let Tenants {
+            customers,
+            teams,
+            keys,
+        } = &self.tenants;
+        self.governance.is_written
+            || !(customers.is_empty() && teams.is_empty() && keys.is_empty())
+            || self.providers.iter().any(|it| !it.budgets.is_empty())
+    }
+}
+
 /// The data plane's listener and the limits of its HTTP front.
 #[derive(Clone, Debug)]
 pub struct Server {
