@@ -10,7 +10,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rand::rngs::SmallRng;
+use rand::rngs::{SmallRng, StdRng};
 use scoring::time::Time;
 use tokio::time::Instant;
 
@@ -63,5 +63,11 @@ pub fn hour() -> u8 {
 /// A generator seeded by the operating system.
 #[must_use]
 pub fn rng() -> SmallRng {
+    rand::make_rng()
+}
+
+/// A generator for secrets, seeded by the operating system: who has seen all it made cannot tell what it makes next.
+#[must_use]
+pub fn secrets() -> StdRng {
     rand::make_rng()
 }
