@@ -26,7 +26,7 @@ use crate::clock;
 use crate::config::{self, Config, Report};
 use crate::governance::journal::NamesError;
 use crate::governance::prices::Book;
-use crate::governance::{Ledger, OpenError, Opened, Pepper, Roster, Sources};
+use crate::governance::{Ledger, OpenError, Opened, Roster, Sources};
 use crate::mock;
 use crate::observe::metrics::Metrics;
 use crate::observe::recorder::{self, Writer};
@@ -147,8 +147,7 @@ fn books(config: &Config) -> Result<Option<Opened>, StartError> {
         return Ok(None);
     }
     let (folder, workers) = (&config.governance.data, config.server.workers.get());
-    let pepper = Pepper::new(&clock::secret());
-    let opened = Ledger::open((config, &config.tenants), folder, pepper, workers);
+    let opened = Ledger::open((config, &config.tenants), folder, workers);
     let opened = opened.map_err(|source| StartError::Books {
         folder: folder.clone(),
         source,

@@ -10,8 +10,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rand::Rng as _;
-use rand::rngs::SmallRng;
+use rand::rngs::{SmallRng, StdRng};
 use scoring::time::Time;
 use tokio::time::Instant;
 
@@ -61,16 +60,14 @@ pub fn hour() -> u8 {
     u8::try_from(unix().as_secs() / 3_600 % 24).unwrap_or(0)
 }
 
-/// Bytes from the operating system that nobody can guess.
-#[must_use]
-pub fn secret<const COUNT: usize>() -> [u8; COUNT] {
-    let mut bytes = [0; COUNT];
-    rand::make_rng::<rand::rngs::StdRng>().fill_bytes(&mut bytes);
-    bytes
-}
-
 /// A generator seeded by the operating system.
 #[must_use]
 pub fn rng() -> SmallRng {
+    rand::make_rng()
+}
+
+/// A generator for secrets, seeded by the operating system: who has seen all it made cannot tell what it makes next.
+#[must_use]
+pub fn secrets() -> StdRng {
     rand::make_rng()
 }

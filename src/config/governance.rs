@@ -12,10 +12,10 @@ use super::period::{Length, Unit};
 /// How keys are asked for, and how money is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Governance {
+    /// Whether the table is written: the ledger is kept then, although nobody is declared yet.
+    pub is_written: bool,
     /// Folder of the ledger and of history; it belongs to one process at a time.
     pub data: PathBuf,
-    /// Whether that folder is written, so that books are kept although nobody may have a key or a budget yet.
-    pub is_placed: bool,
     /// Whether every request needs a virtual key; none is written: as soon as there is one, declared or made.
     pub keys_required: Option<bool>,
     /// Output tokens that are reserved for where neither the request nor the model says a most.
@@ -67,8 +67,8 @@ impl Governance {
 impl Default for Governance {
     fn default() -> Self {
         Self {
+            is_written: false,
             data: Self::DATA.into(),
-            is_placed: false,
             keys_required: None,
             assumed_output_tokens: Self::ASSUMED_OUTPUT_TOKENS,
             unknown_price: UnknownPrice::default(),

@@ -95,7 +95,7 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> Report {
     Report::of_file(path, problem)
 }
 
-fn syntax(error: &Error) -> Problem {
+pub(super) fn syntax(error: &Error) -> Problem {
     let span = error.span().unwrap_or(0..0);
     let message = error.message();
     let (message, expected) = message.split_once(", expected ").unwrap_or((message, ""));
@@ -107,6 +107,6 @@ fn syntax(error: &Error) -> Problem {
 }
 
 /// A mistake that the walk along the schema let pass; reported in serde's words.
-fn unforeseen(error: &Error) -> Problem {
+pub(super) fn unforeseen(error: &Error) -> Problem {
     Problem::new("", error.span().unwrap_or(0..0), error.message())
 }

@@ -12,6 +12,7 @@ mod expand;
 mod expression;
 mod governance;
 mod load;
+mod made;
 mod money;
 mod nearest;
 mod period;
@@ -40,6 +41,7 @@ mod tests;
 pub use expression::Expression;
 pub use governance::{Governance, Sync, UnknownPrice};
 pub use load::{load, parse};
+pub use made::{Among, Draft, made};
 pub use money::Nano;
 pub use period::{Length, NotALength, Schedule, Style, Unit, Window};
 pub use prices::PriceOverride;
@@ -55,7 +57,8 @@ pub use schema::schema;
 pub use secret::Secret;
 pub use settings::{Admin, Config, Log, LogFormat, LogLevel, Server, Timeouts, Trace};
 pub use tenants::{
-    Allowance, Budget, Credential, Customer, Pattern, RateLimits, Team, Tenants, VirtualKey,
+    Allowance, Budget, Credential, Customer, Former, Kind, Pattern, RateLimits, Team, Tenant,
+    Tenants, VirtualKey,
 };
 pub use vendors::{Vendor, vendor};
 pub use watch::Watch;

@@ -54,7 +54,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Whether books are kept: a folder for them is written, or somebody has a key or a budget.
+    /// Whether a ledger is kept: `[governance]` is written, or somebody is declared who may ask or pays.
     #[must_use]
     pub fn is_governed(&self) -> bool {
         let Tenants {
@@ -62,10 +62,9 @@ impl Config {
             teams,
             keys,
         } = &self.tenants;
-        let is_budgeted = |provider: &Provider| !provider.budgets.is_empty();
-        self.governance.is_placed
+        self.governance.is_written
             || !(customers.is_empty() && teams.is_empty() && keys.is_empty())
-            || self.providers.iter().any(is_budgeted)
+            || self.providers.iter().any(|it| !it.budgets.is_empty())
     }
 }
 

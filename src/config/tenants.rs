@@ -25,6 +25,28 @@ pub struct Tenants {
     pub keys: Vec<VirtualKey>,
 }
 
+/// What a tenant is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Who is billed.
+    Customer,
+    /// Keys that share an allowance.
+    Team,
+    /// The credential that a client holds.
+    Key,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub enum Tenant {
+    /// Who is billed.
+    Customer(Customer),
+    /// Keys that share an allowance.
+    Team(Team),
+    /// The credential that a client holds.
+    Key(Box<VirtualKey>),
+}
+
 /// Who is billed.
 #[derive(Clone, Debug)]
 pub struct Customer {
@@ -56,6 +78,8 @@ pub struct VirtualKey {
     pub customer: Option<String>,
     /// What the client presents.
     pub credential: Credential,
+    /// What it presented before, while that is still taken; none in the file.
+    pub former: Option<Former>,
     /// From when on it is refused, seconds since 1970.
     pub expires: Option<i64>,
     /// Whether it is switched off.
@@ -77,6 +101,15 @@ pub enum Credential {
     Plain(Secret),
     /// A keyed hash of it, as keys are kept that were made here.
     Hash([u8; 32]),
+}
+
+/// A credential that was replaced and is taken for a while longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// Its keyed hash.
+    pub hash: [u8; 32],
+    /// From when on it is refused, seconds since 1970.
+    pub until: i64,
 }
 
 /// What a tier may use and spend.
@@ -110,6 +143,31 @@ impl Tenants {
     /// Most budgets that pay for one request, over all tiers: what one reservation holds.
     pub const MOST_PAYING: usize = 12;
 
+    /// Whether there is one of this kind and name.
+    #[must_use]
+    pub fn has(&self, kind: Kind, name: &str) -> bool {
+        match kind {
+            Kind::Customer => self.customers.iter().any(|it| it.name == name),
+            Kind::Team => self.teams.iter().any(|it| it.name == name),
+            Kind::Key => self.keys.iter().any(|it| it.name == name),
+        }
+    }
+
+    /// Adds a tenant, in the place of the one of its kind and name if there is one.
+    pub fn put(&mut self, tenant: Tenant) {
+        fn place<T>(all: &mut Vec<T>, it: T, is_same: impl Fn(&T, &T) -> bool) {
+            match all.iter_mut().find(|known| is_same(known, &it)) {
+                Some(known) => *known = it,
+                None => all.push(it),
+            }
+        }
+        match tenant {
+            Tenant::Customer(it) => place(&mut self.customers, it, |a, b| a.name == b.name),
+            Tenant::Team(it) => place(&mut self.teams, it, |a, b| a.name == b.name),
+            Tenant::Key(it) => place(&mut self.keys, *it, |a, b| a.name == b.name),
+        }
+    }
+
     /// How many budgets pay for a request of this key to this provider: those of the key, of the key there, of its team and customer, and of the provider.
     #[must_use]
     pub fn paying(&self, key: &VirtualKey, provider: &Provider) -> usize {
@@ -129,6 +187,43 @@ impl Tenants {
         let of_tiers = allowances.into_iter().flatten();
         let of_tiers: usize = of_tiers.map(|allowance| allowance.budgets.len()).sum();
         of_tiers + provider.budgets.len()
+    }
+}
+
+impl Kind {
+    /// All of them, from who is billed to who asks.
+    pub const ALL: [Self; 3] = [Self::Customer, Self::Team, Self::Key];
+
+    /// The word for one.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Team => "team",
+            Self::Key => "key",
+        }
+    }
+
+    /// The table that holds them.
+    #[must_use]
+    pub const fn table(self) -> &'static str {
+        match self {
+            Self::Customer => "customers",
+            Self::Team => "teams",
+            Self::Key => "keys",
+        }
+    }
+}
+
+impl Tenant {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Customer(it) => &it.name,
+            Self::Team(it) => &it.name,
+            Self::Key(it) => &it.name,
+        }
     }
 }
 

@@ -48,7 +48,7 @@ fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<Config, Report> 
 }
 
 /// Parses a text that must be valid.
-fn valid(text: &str) -> Config {
+pub(super) fn valid(text: &str) -> Config {
     parse_with(text, &[]).unwrap_or_else(|report| panic!("{}", report.render(Paint::Plain)))
 }
 

@@ -68,6 +68,7 @@ impl Digest {
 }
 
 /// What keys the hashes of one installation.
+#[derive(Clone)]
 pub struct Pepper(hmac::Key);
 
 impl fmt::Debug for Pepper {

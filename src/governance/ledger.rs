@@ -7,7 +7,7 @@
 //! - A roster that cannot be made never replaces one that can.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -17,6 +17,7 @@ use super::books::{Books, BooksError, Counted, Keeper, Running};
 use super::credential::Pepper;
 use super::journal::{Disk, Folder, Journal, Kind, Names, NamesError, Sync};
 use super::pen::Pen;
+use super::pepper::{PepperError, pepper};
 use super::roster::Roster;
 use super::treasury::Treasury;
 use super::turn::Turns;
@@ -48,6 +49,9 @@ pub enum OpenError {
     /// Names cannot be numbered.
     #[error(transparent)]
     Names(#[from] NamesError),
+    /// What keys are hashed with cannot be read or made.
+    #[error(transparent)]
+    Pepper(#[from] PepperError),
 }
 
 /// What all workers share of governance.
@@ -68,6 +72,8 @@ pub struct Opened {
     pub ledger: Arc<Ledger>,
     /// The database's writer.
     pub store: Arc<Writer>,
+    /// The database's file.
+    pub file: PathBuf,
     /// Attempts that were in flight when the process before this one ended.
     pub in_doubt: usize,
     keeper: Running,
@@ -89,13 +95,15 @@ impl Ledger {
     pub fn open(
         (config, tenants): (&Config, &Tenants),
         folder: &Path,
-        pepper: Pepper,
         workers: usize,
     ) -> Result<Opened, OpenError> {
         let governance = &config.governance;
         let journals = folder.join(JOURNALS);
+        // First, since it tells whether the folder is ours.
         let disk: Arc<dyn Disk> = Arc::new(Folder::open(journals)?);
-        let mut database = Database::open(&folder.join(DATABASE))?;
+        let pepper = pepper(folder, &mut clock::secrets())?;
+        let file = folder.join(DATABASE);
+        let mut database = Database::open(&file)?;
         let mut journal = Journal::open(Arc::clone(&disk), sync(governance))?;
         let mut names = Names::open(&disk)?;
         let mut books = Books::new(disk);
@@ -131,6 +139,7 @@ impl Ledger {
         Ok(Opened {
             ledger: Arc::new(ledger),
             store,
+            file,
             in_doubt: recovered.in_doubt,
             keeper: keeper.start()?,
         })

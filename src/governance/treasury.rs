@@ -194,34 +194,57 @@ impl Treasury {
         let names: Vec<&str> = tenants.keys.iter().map(|key| &*key.name).collect();
         let numbers = self.numbers(Kind::Key, &names)?;
         for ((key, number), labels) in tenants.keys.iter().zip(numbers).zip(labels) {
+            let team = key.team.as_deref().and_then(|name| teams.get(name));
+            let customer = key.customer.as_deref().or(team.and_then(|it| it.1));
+            let belongs = Belongs {
+                team: team.map(|(payee, _)| Arc::clone(payee)),
+                customer: customer.and_then(|name| customers.get(name)).cloned(),
+                number,
+                labels,
+            };
             let digest = match &key.credential {
                 Credential::Plain(secret) => pepper.digest(secret.expose().as_bytes()),
                 Credential::Hash(bytes) => Digest::new(*bytes),
             };
-            let team = key.team.as_deref().and_then(|name| teams.get(name));
-            let customer = key.customer.as_deref().or(team.and_then(|it| it.1));
+            if let Some(former) = &key.former {
+                let until = key.expires.map_or(former.until, |it| it.min(former.until));
+                let old = Digest::new(former.hash);
+                let member = self.member((key, Some(until)), &belongs, before.members.get(&old));
+                roster.members.insert(old, Arc::new(member));
+            }
             let known = before.members.get(&digest);
-            let there = key.providers.iter();
-            let mut member = Member {
-                own: self.payee(&Draft::of_key(key)),
-                team: team.map(|(payee, _)| Arc::clone(payee)),
-                customer: customer.and_then(|name| customers.get(name)).cloned(),
-                at: there
-                    .map(|it| self.payee(&Draft::at_provider(key, it)))
-                    .collect(),
-                paces: Box::default(),
-                paced: Box::default(),
-                number,
-                labels,
-                expires: key.expires,
-                disabled: key.disabled,
-                standing: known.map(|it| Arc::clone(&it.standing)).unwrap_or_default(),
-                log_content: key.log_content,
-            };
-            member.set_paces();
+            let member = self.member((key, key.expires), &belongs, known);
             roster.members.insert(digest, Arc::new(member));
         }
         Ok(roster)
+    }
+
+    /// A key, as it is until it expires; `known` is the same credential in the roster before.
+    fn member(
+        &mut self,
+        (key, expires): (&VirtualKey, Option<i64>),
+        belongs: &Belongs,
+        known: Option<&Arc<Member>>,
+    ) -> Member {
+        let there = key.providers.iter();
+        let mut member = Member {
+            own: self.payee(&Draft::of_key(key)),
+            team: belongs.team.clone(),
+            customer: belongs.customer.clone(),
+            at: there
+                .map(|it| self.payee(&Draft::at_provider(key, it)))
+                .collect(),
+            paces: Box::default(),
+            paced: Box::default(),
+            number: belongs.number,
+            labels: belongs.labels,
+            expires,
+            disabled: key.disabled,
+            standing: known.map(|it| Arc::clone(&it.standing)).unwrap_or_default(),
+            log_content: key.log_content,
+        };
+        member.set_paces();
+        member
     }
 
     /// Opens the accounts that are not open yet, with what they had spent.
@@ -306,6 +329,14 @@ impl Treasury {
         let wanted: Vec<&str> = texts.iter().map(String::as_str).collect();
         self.numbers(Kind::Labels, &wanted)
     }
+}
+
+/// What a key belongs to, and under which numbers.
+struct Belongs {
+    team: Option<Arc<Payee>>,
+    customer: Option<Arc<Payee>>,
+    number: u32,
+    labels: u32,
 }
 
 /// Teams by name, with the customer that each belongs to.

@@ -8,7 +8,7 @@
 //! - Hashes cover every field, each with its length, so that no text can pass for two others.
 
 use aws_lc_rs::digest::{Context, SHA256};
-use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::database::{Database, StoreError};
 
@@ -96,15 +96,9 @@ impl Database {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let head = head(&transaction)?;
-        let number = head.number + 1;
-        let hash = change.hash(number, &head.hash);
-        transaction.execute(
-            "INSERT INTO audit (number, at, who, what, before, after, prev_hash, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![number, change.at, change.who, change.what, change.before, change.after, head.hash, hash],
-        )?;
+        let head = append(&transaction, change)?;
         transaction.commit()?;
-        Ok(Head { number, hash })
+        Ok(head)
     }
 
     /// The rows after a number, at most so many.
@@ -149,6 +143,18 @@ impl Database {
         }
         Ok(head)
     }
+}
+
+/// Adds a change to the log as part of a transaction; tells what is the latest row then.
+pub(super) fn append(transaction: &Transaction<'_>, change: &Change) -> Result<Head, StoreError> {
+    let head = head(transaction)?;
+    let number = head.number + 1;
+    let hash = change.hash(number, &head.hash);
+    transaction.execute(
+        "INSERT INTO audit (number, at, who, what, before, after, prev_hash, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![number, change.at, change.who, change.what, change.before, change.after, head.hash, hash],
+    )?;
+    Ok(Head { number, hash })
 }
 
 fn head(connection: &rusqlite::Connection) -> Result<Head, StoreError> {

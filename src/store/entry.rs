@@ -115,6 +115,9 @@ impl State {
         }
     }
 
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Settled, Self::InDoubt, Self::Adjusted];
+
     /// The word for it in exports.
     #[must_use]
     pub const fn word(self) -> &'static str {

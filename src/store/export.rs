@@ -28,6 +28,8 @@ pub struct Filter {
     pub to: Option<i64>,
     /// In this state.
     pub state: Option<State>,
+    /// Of the key with this number.
+    pub key: Option<u32>,
 }
 
 /// An entry with its number and names.
@@ -69,7 +71,7 @@ impl Database {
                 (SELECT name FROM names WHERE names.number = model),
                 (SELECT name FROM names WHERE names.number = route),
                 (SELECT name FROM names WHERE names.number = labels)
-             FROM entries WHERE number > ?1 AND at >= ?2 AND at < ?3 AND {state} ORDER BY number LIMIT ?4"
+             FROM entries WHERE number > ?1 AND at >= ?2 AND at < ?3 AND {state} AND (?6 IS NULL OR key = ?6) ORDER BY number LIMIT ?4"
         );
         let mut statement = self.connection.prepare(&sql)?;
         let rows = statement.query_map(
@@ -79,6 +81,7 @@ impl Database {
                 filter.to.unwrap_or(i64::MAX),
                 limit,
                 filter.state.map(|state| state as u8),
+                filter.key,
             ],
             named,
         )?;

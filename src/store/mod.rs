@@ -1,6 +1,6 @@
 //! Where is history kept?
 //!
-//! In one SQLite file: ledger entries, what accounts have spent, what was used day by day, and who changed what.
+//! In one SQLite file: ledger entries, what accounts have spent, what was used day by day, who was made to ask and to pay, and who changed what.
 //! It knows rows and questions, not what they mean; `governance` decides what is written.
 //!
 //! # Invariants
@@ -15,6 +15,7 @@ mod entry;
 mod export;
 mod retention;
 mod schema;
+mod tenants;
 mod usage;
 mod writer;
 
@@ -27,5 +28,6 @@ pub use database::{Database, StoreError};
 pub use entry::{Entry, State, Used};
 pub use export::{CSV_HEAD, Filter, Page, Row};
 pub use retention::Keep;
+pub use tenants::{Kept, Made, Write};
 pub use usage::{Group, Range, Usage};
 pub use writer::{Busy, Pending, Writer};

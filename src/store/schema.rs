@@ -12,7 +12,7 @@ use super::database::StoreError;
 
 /// The steps, in order.
 ///
-/// Amounts are nano-dollars, `at`, `ended` and `adjusted` µs since 1970, `start` and `end` s since 1970, `day` days since 1970.
+/// Amounts are nano-dollars, `at`, `ended`, `adjusted`, `created`, `changed` and `revoked` µs since 1970, `start`, `end` and `former_until` s since 1970, `day` days since 1970.
 const STEPS: &[&str] = &["
 CREATE TABLE files (
     name TEXT PRIMARY KEY,
@@ -99,6 +99,19 @@ CREATE TABLE audit (
 );
 CREATE TRIGGER audit_keeps BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+", "
+CREATE TABLE made (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    document TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    digest BLOB UNIQUE,
+    former BLOB,
+    former_until INTEGER,
+    revoked INTEGER,
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
 "];
 
 /// Brings a file up to date.

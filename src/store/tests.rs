@@ -345,6 +345,7 @@ fn pages_are_exported_whole_and_names_stay_in_their_field() {
         from: Some(3),
         to: Some(24),
         state: Some(State::Settled),
+        key: Some(1),
     };
     let rows: Vec<Row> = database
         .pages(&filter, 10)

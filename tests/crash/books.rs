@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use trimtab::config::{self, Config, Paint, Surroundings};
-use trimtab::governance::{Ledger, Pepper};
+use trimtab::governance::{Ledger};
 use trimtab::mock::{Mock, Running, Script};
 use trimtab::store::{Database, Entry, Filter};
 
@@ -45,7 +45,7 @@ pub(crate) struct Books {
 /// Opens the ledger as a gateway does at its start, and closes it again.
 pub(crate) fn open(config: &Config) -> Books {
     let folder = &config.governance.data;
-    let opened = Ledger::open((config, &config.tenants), folder, Pepper::new(&[7; 32]), 1).unwrap();
+    let opened = Ledger::open((config, &config.tenants), folder, 1).unwrap();
     let roster = opened.ledger.roster.load();
     let spent = roster.members().filter_map(|member| {
         let charge = member.own.charges.first()?;

@@ -64,7 +64,7 @@ pub(super) struct RawConfig {
     /// Endpoints of their own, by name: a model with parameters, instructions, limits and rules that hold for every request.
     pub(super) workflows: Named<RawWorkflow>,
     /// How virtual keys are asked for, and how money is kept.
-    pub(super) governance: RawGovernance,
+    pub(super) governance: Option<RawGovernance>,
     /// Who is billed, by name.
     pub(super) customers: Named<RawCustomer>,
     /// Keys that share budgets and limits, by name.

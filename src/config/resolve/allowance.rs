@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //! - A budget that is returned has a limit and a schedule, and no other of its tier has the same schedule and force.
-//! - A name without `*` is that of a model or provider.
+//! - A name without `*` is that of a model or provider, where they are known.
 
 use jiff::tz::TimeZone;
 
@@ -28,13 +28,16 @@ pub(super) struct Written<'r> {
 #[derive(Clone, Copy)]
 struct Known<'n> {
     kind: &'static str,
-    names: &'n [String],
+    names: Option<&'n [String]>,
 }
 
-/// What may be named: models as clients ask for them, and providers.
+/// What may be named: models as clients ask for them, providers, teams and customers; none where any name will do.
+#[derive(Default)]
 pub(super) struct Names {
-    pub(super) models: Vec<String>,
-    pub(super) providers: Vec<String>,
+    pub(super) models: Option<Vec<String>>,
+    pub(super) providers: Option<Vec<String>>,
+    pub(super) teams: Option<Vec<String>>,
+    pub(super) customers: Option<Vec<String>>,
 }
 
 impl Resolver<'_, '_> {
@@ -46,11 +49,11 @@ impl Resolver<'_, '_> {
         };
         let models = Known {
             kind: "model",
-            names: &names.models,
+            names: names.models.as_deref(),
         };
         let providers = Known {
             kind: "provider",
-            names: &names.providers,
+            names: names.providers.as_deref(),
         };
         Allowance {
             models: patterns(raw.models, "models", models),
@@ -68,6 +71,9 @@ impl Resolver<'_, '_> {
     fn patterns(&mut self, list: &[At<String>], path: &str, known: Known<'_>) -> Vec<Pattern> {
         let Known { kind, names } = known;
         for (index, at) in list.iter().enumerate() {
+            let Some(names) = names else {
+                break;
+            };
             if at.value.contains('*') || names.contains(&at.value) {
                 continue;
             }

@@ -20,8 +20,10 @@ const LEAST_KEEP: usize = 1 << 20;
 const LONGEST_PRICED: usize = 256;
 
 impl Resolver<'_, '_> {
-    pub(super) fn governance(&mut self, raw: &RawGovernance) -> Governance {
+    pub(super) fn governance(&mut self, raw: Option<&RawGovernance>) -> Governance {
         let default = Governance::default();
+        let (is_written, none) = (raw.is_some(), RawGovernance::default());
+        let raw = raw.unwrap_or(&none);
         let data = raw.data.as_ref().map_or(Governance::DATA, |at| &at.value);
         let folder = self.source.file().parent();
         let small = |at: &&At<_>| size(at) < LEAST_KEEP;
@@ -33,8 +35,8 @@ impl Resolver<'_, '_> {
             );
         }
         Governance {
+            is_written,
             data: folder.map_or_else(|| data.into(), |folder| folder.join(data)),
-            is_placed: raw.data.is_some(),
             keys_required: raw.keys_required.as_ref().map(|at| at.value),
             assumed_output_tokens: raw
                 .assumed_output_tokens

@@ -10,6 +10,7 @@
 mod allowance;
 mod governance;
 mod graph;
+mod made;
 mod models;
 mod providers;
 mod rules;
@@ -24,6 +25,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+pub(super) use made::resolve_made;
 pub use providers::RESERVED_HEADERS;
 
 use super::raw::{
@@ -79,7 +81,7 @@ pub(super) fn resolve(
     let providers = resolver.providers(&raw.providers);
     resolver.stand_ins(&raw);
     let models = resolver.models(&raw, &providers, timeouts, retry);
-    let governance = resolver.governance(&raw.governance);
+    let governance = resolver.governance(raw.governance.as_ref());
     let tenants = resolver.tenants(&raw, &providers, &models);
     let prices = resolver.prices(&raw);
     Config {

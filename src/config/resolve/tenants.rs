@@ -5,6 +5,7 @@
 //! - No request is paid by more budgets than one reservation holds.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::super::nearest::nearest;
 use super::super::raw::{RawAtProvider, RawConfig, RawKeyProviders, RawVirtualKey};
@@ -25,18 +26,30 @@ impl Resolver<'_, '_> {
         models: &[Model],
     ) -> Tenants {
         let names = Names {
-            models: models.iter().map(|model| model.name.clone()).collect(),
+            models: Some(models.iter().map(|model| model.name.clone()).collect()),
             // As written, since one with a problem is still meant.
-            providers: named(&raw.providers),
+            providers: Some(named(&raw.providers)),
+            teams: Some(named(&raw.teams)),
+            customers: Some(named(&raw.customers)),
         };
-        let tenants = Tenants {
-            customers: self.customers(raw, &names),
-            teams: self.teams(raw, &names),
-            keys: self.virtual_keys(raw, &names),
-        };
+        let tenants = self.tenants_among(raw, &names);
         self.secrets_differ(raw);
-        self.payable(raw, &tenants, providers);
+        let place = |key: &VirtualKey| {
+            let mut keys = raw.keys.0.iter();
+            let found = keys.find(|(at, _)| at.value == key.name);
+            found.map_or(0..0, |(at, _)| at.span.clone())
+        };
+        self.payable(&tenants, providers, &place);
         tenants
+    }
+
+    /// The tenants of the tables, which may refer to these names.
+    pub(super) fn tenants_among(&mut self, raw: &RawConfig, names: &Names) -> Tenants {
+        Tenants {
+            customers: self.customers(raw, names),
+            teams: self.teams(raw, names),
+            keys: self.virtual_keys(raw, names),
+        }
     }
 
     fn customers(&mut self, raw: &RawConfig, names: &Names) -> Vec<Customer> {
@@ -59,7 +72,6 @@ impl Resolver<'_, '_> {
     }
 
     fn teams(&mut self, raw: &RawConfig, names: &Names) -> Vec<Team> {
-        let customers = named(&raw.customers);
         let mut teams = Vec::with_capacity(raw.teams.0.len());
         for (name, raw) in &raw.teams.0 {
             let path = join("teams", &name.value);
@@ -72,7 +84,11 @@ impl Resolver<'_, '_> {
             };
             teams.push(Team {
                 name: name.value.clone(),
-                customer: self.declared_at(raw.customer.as_ref(), &path, ("customer", &customers)),
+                customer: self.declared_at(
+                    raw.customer.as_ref(),
+                    &path,
+                    ("customer", names.customers.as_deref()),
+                ),
                 allowance: self.allowance(&written, &path, names),
             });
         }
@@ -80,13 +96,14 @@ impl Resolver<'_, '_> {
     }
 
     fn virtual_keys(&mut self, raw: &RawConfig, names: &Names) -> Vec<VirtualKey> {
-        let (teams, customers) = (named(&raw.teams), named(&raw.customers));
         let mut keys = Vec::with_capacity(raw.keys.0.len());
         for (name, raw) in &raw.keys.0 {
             let path = join("keys", &name.value);
             self.name(&path, &name.value, &name.span);
-            let team = self.declared_at(raw.team.as_ref(), &path, ("team", &teams));
-            let customer = self.declared_at(raw.customer.as_ref(), &path, ("customer", &customers));
+            let known = ("team", names.teams.as_deref());
+            let team = self.declared_at(raw.team.as_ref(), &path, known);
+            let known = ("customer", names.customers.as_deref());
+            let customer = self.declared_at(raw.customer.as_ref(), &path, known);
             self.one_owner(raw, &path);
             let (only, each) = match &raw.providers {
                 Some(RawKeyProviders::Only(list)) => (Some(list.as_slice()), None),
@@ -104,6 +121,7 @@ impl Resolver<'_, '_> {
                 team,
                 customer,
                 credential: self.credential(raw, &path),
+                former: None,
                 expires: raw.expires.as_ref().map(|at| at.value.0),
                 disabled: raw.disabled.as_ref().is_some_and(|at| at.value),
                 tags: self.tags(&raw.tags, &path),
@@ -127,7 +145,9 @@ impl Resolver<'_, '_> {
         let mut allowances = BTreeMap::new();
         for (provider, raw) in &raw.0 {
             let path = join(&format!("{key}.providers"), &provider.value);
-            self.declared(provider, &path, "provider", &names.providers);
+            if let Some(providers) = &names.providers {
+                self.declared(provider, &path, "provider", providers);
+            }
             let written = Written {
                 budgets: &raw.budgets,
                 limits: &raw.rate_limits,
@@ -159,10 +179,12 @@ impl Resolver<'_, '_> {
         &mut self,
         at: Option<&At<String>>,
         table: &str,
-        (kind, names): (&'static str, &[String]),
+        (kind, names): (&'static str, Option<&[String]>),
     ) -> Option<String> {
         let at = at?;
-        self.declared(at, &format!("{table}.{kind}"), kind, names);
+        if let Some(names) = names {
+            self.declared(at, &format!("{table}.{kind}"), kind, names);
+        }
         Some(at.value.clone())
     }
 
@@ -291,10 +313,15 @@ impl Resolver<'_, '_> {
     }
 
     /// Refuses keys whose requests would be paid by more budgets than a reservation holds.
-    fn payable(&mut self, raw: &RawConfig, tenants: &Tenants, providers: &[Provider]) {
+    pub(super) fn payable(
+        &mut self,
+        tenants: &Tenants,
+        providers: &[Provider],
+        place: &dyn Fn(&VirtualKey) -> Range<usize>,
+    ) {
         let most = Tenants::MOST_PAYING;
-        for ((at, _), key) in raw.keys.0.iter().zip(&tenants.keys) {
-            let path = join("keys", &at.value);
+        for key in &tenants.keys {
+            let path = join("keys", &key.name);
             let paying = |provider: &Provider| tenants.paying(key, provider);
             let worst = providers.iter().max_by_key(|provider| paying(provider));
             let Some(worst) = worst.filter(|worst| paying(worst) > most) else {
@@ -306,7 +333,7 @@ impl Resolver<'_, '_> {
                 paying(worst)
             );
             self.source.report(
-                Problem::new(path, at.span.clone(), message)
+                Problem::new(path, place(key), message)
                     .expected(format!("expected at most {most}, over all tiers together"))
                     .help("remove some of the key, its team, its customer or the provider"),
             );

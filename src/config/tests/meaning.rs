@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use super::super::{Endpoint, Governance, HttpVersion, LimitDialect, LogFormat, LogLevel, Server};
+use super::super::{Endpoint, HttpVersion, LimitDialect, LogFormat, LogLevel, Server};
 use super::{LEAST, parse_with, refused, repository, valid};
 
 #[test]
@@ -148,11 +148,10 @@ fn the_reference_states_the_defaults() {
     assert_eq!(written.retry, least.retry);
     assert_eq!(written.tuning, least.tuning);
     assert_eq!(written.log, least.log);
-    let placed = Governance {
-        is_placed: true,
-        ..least.governance
-    };
-    assert_eq!(written.governance, placed);
+    let mut governance = written.governance.clone();
+    governance.is_written = false;
+    assert_eq!(governance, least.governance);
+    assert!(written.is_governed() && !least.is_governed());
 }
 
 #[test]
