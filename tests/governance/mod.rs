@@ -5,6 +5,8 @@
 
 mod budgets;
 mod keys;
+mod limits;
+mod matrix;
 mod streams;
 
 use std::path::PathBuf;
