@@ -20,5 +20,6 @@ mod images;
 mod life;
 mod openai;
 mod pictures;
+mod sessions;
 mod support;
 mod workflows;

@@ -11,10 +11,10 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use scoring::outcome::Outcome;
 use scoring::route::Attempt;
-use scoring::select::Pick;
 use scoring::time::{Span, Time};
 
 use super::back::{self, Back, Unreadable};
+use super::chain::Chosen;
 use super::clocks::{self, Expired};
 use super::flight::{Flight, Landing};
 use super::life::Life;
@@ -63,18 +63,14 @@ enum Unread {
 }
 
 /// Sends the request on one route.
-pub(super) async fn run(
-    life: &mut Life,
-    plan: &Plan<'_>,
-    place: (usize, usize),
-    pick: &Pick,
-    began: Time,
-) -> Landed {
+pub(super) async fn run(life: &mut Life, plan: &Plan<'_>, chosen: &Chosen, began: Time) -> Landed {
+    let Chosen { place, ask, pick } = chosen;
+    let place = *place;
     let serving = Arc::clone(&life.serving);
     let model = &serving.routing.models[place.0];
     let wire = &serving.wires[place.0][place.1];
     let route = Arc::clone(&model.targets[place.1].route);
-    let mut flight = Flight::begin(life, place, Attempt::begin(route, &plan.ask, pick, began));
+    let mut flight = Flight::begin(life, chosen, Attempt::begin(route, ask, pick, began));
     life.attempts += 1;
     life.first.get_or_insert(place);
     life.last = Some(place);

@@ -6,15 +6,19 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use scoring::affinity;
 use scoring::outcome::Outcome;
 use scoring::route::{Attempt, End, Route};
 use scoring::time::{Span, Time};
 
+use super::chain::Chosen;
 use super::life::Life;
 use super::serving::Serving;
+use super::session::Turn;
 use super::worker::Worker;
 use crate::clock;
 use crate::dialects::seen::Usage;
+use crate::routing::Home;
 
 /// An attempt in flight.
 pub(super) struct Flight {
@@ -22,6 +26,8 @@ pub(super) struct Flight {
     worker: Rc<Worker>,
     serving: Arc<Serving>,
     place: (usize, usize),
+    /// The turn of a session that moves to this route if it answers.
+    turn: Option<Turn>,
     pub(super) started: Time,
     /// Whether the overdue timer has gone off, or there is none.
     overdue_at: Option<Time>,
@@ -55,14 +61,17 @@ impl From<Outcome> for Landing {
 
 impl Flight {
     /// Begins an attempt that scoring has picked.
-    pub(super) fn begin(life: &Life, place: (usize, usize), attempt: Attempt<Arc<Route>>) -> Self {
+    pub(super) fn begin(life: &Life, chosen: &Chosen, attempt: Attempt<Arc<Route>>) -> Self {
         Self {
             started: attempt.started(),
             overdue_at: Some(attempt.overdue_at()),
             attempt: Some(attempt),
             worker: Rc::clone(&life.worker),
             serving: Arc::clone(&life.serving),
-            place,
+            place: chosen.place,
+            turn: life
+                .turn
+                .filter(|_| affinity::moves(&chosen.ask, &chosen.pick)),
         }
     }
 
@@ -111,6 +120,11 @@ impl Flight {
         };
         let landing = landing.into();
         let (model, target) = self.place;
+        if let (Some(turn), Outcome::Success) = (self.turn, landing.outcome) {
+            let home = Home::of(&self.serving.routing.models[model].targets[target].identity);
+            let sessions = &self.worker.shared.lasting.sessions;
+            sessions.remember(turn.session, home, turn.tokens, now);
+        }
         self.serving.wires[model][target]
             .handles
             .attempt(landing.outcome);

@@ -27,6 +27,7 @@ mod relay;
 mod rescue;
 mod respond;
 mod serving;
+mod session;
 mod sign;
 mod tokens;
 mod worker;
