@@ -31,7 +31,7 @@ use crate::mock;
 use crate::observe::metrics::Metrics;
 use crate::observe::recorder::{self, Writer};
 use crate::proxy::{BuildError, Lasting, Recollections, Serving, Shared, Tills, Tokens};
-use crate::routing::{Makers, Registry};
+use crate::routing::{Makers, Registry, Sessions};
 use crate::server;
 use crate::upstream::{Origins, Pools};
 
@@ -100,6 +100,7 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
     let registry = Arc::new(Registry::default());
     let metrics = Arc::new(Metrics::new(Arc::clone(&registry)));
     let lasting = Lasting {
+        sessions: Sessions::default(),
         makers: Makers::default(),
         recollections: Recollections::default(),
         tokens: Tokens::default(),

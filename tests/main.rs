@@ -21,5 +21,6 @@ mod images;
 mod life;
 mod openai;
 mod pictures;
+mod sessions;
 mod support;
 mod workflows;

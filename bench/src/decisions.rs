@@ -13,6 +13,7 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use scoring::Class;
+use scoring::cost::Rates;
 use scoring::outcome::Outcome;
 use scoring::route::{Ask, Attempt, End, Parent, Prior, Route, ToldLimits};
 use scoring::select::{Candidate, Decision, Pick, Pool, Tried, select};
@@ -65,8 +66,11 @@ impl Desk {
             Candidate {
                 route,
                 weight: 1.0,
-                price_input: 150.0,
-                price_output: 600.0,
+                rates: Rates {
+                    input: 150_000.0,
+                    cached: 15_000.0,
+                    output: 600_000.0,
+                },
             }
         });
         let ask = Ask {
@@ -75,6 +79,7 @@ impl Desk {
             max_tokens: None,
             deadline: None,
             probe_ok: true,
+            affinity: None,
         };
         let mut desk = Self {
             pool: Arc::new(Pool::new(candidates.collect(), tuning)),

@@ -53,13 +53,16 @@ pub struct Terms {
     pub failure_ms: f32,
     /// The price, at the operator's exchange rate.
     pub price_ms: f32,
+    /// What the tokens save that the route still keeps of the request's session; 0 or negative.
+    pub affinity_ms: f32,
 }
 
 impl Terms {
     /// The expected cost: the sum of the terms.
     #[must_use]
     pub fn total(&self) -> f32 {
-        self.model_ms + self.drift_ms + self.utilisation_ms + self.failure_ms + self.price_ms
+        let paid = self.model_ms + self.drift_ms + self.utilisation_ms + self.failure_ms;
+        paid + self.price_ms + self.affinity_ms
     }
 }
 
@@ -69,7 +72,7 @@ pub(crate) fn success_ms(reading: &Reading, tuning: &CostTuning) -> f32 {
     reading.latency_ms() * (1.0 + busy(reading.utilisation, tuning))
 }
 
-/// [`Terms::total`] of [`terms`], in fewer steps.
+/// [`Terms::total`] of [`terms`], in fewer steps; without affinity, which one route at most has.
 #[inline]
 pub(crate) fn expected_ms(reading: &Reading, alternative_ms: f32, tuning: &CostTuning) -> f32 {
     let failed = reading.fail_ms + alternative_ms + tuning.failed_attempt_ms;
@@ -77,7 +80,7 @@ pub(crate) fn expected_ms(reading: &Reading, alternative_ms: f32, tuning: &CostT
         + (reading.failure * failed + reading.price_ms)
 }
 
-/// The expected cost of a route that reads `reading` when the best alternative takes `alternative_ms`.
+/// The expected cost, without affinity, of a route that reads `reading` when the best alternative takes `alternative_ms`.
 #[inline]
 pub(crate) fn terms(reading: &Reading, alternative_ms: f32, tuning: &CostTuning) -> Terms {
     let success = 1.0 - reading.failure;
@@ -89,6 +92,7 @@ pub(crate) fn terms(reading: &Reading, alternative_ms: f32, tuning: &CostTuning)
         utilisation_ms: success * latency * busy(reading.utilisation, tuning),
         failure_ms: reading.failure * failed,
         price_ms: reading.price_ms,
+        affinity_ms: 0.0,
     }
 }
 
@@ -103,10 +107,36 @@ pub(crate) fn busy(utilisation: f32, tuning: &CostTuning) -> f32 {
     over * over * tuning.busy_weight
 }
 
-/// A price in ms: `nanodollars` at the operator's exchange rate.
+/// What the tokens of a route cost, in pico-dollars each; 0 = unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    /// An input token.
+    pub input: f32,
+    /// An input token that the provider still keeps from an earlier prompt; unknown, it saves nothing.
+    pub cached: f32,
+    /// An output token.
+    pub output: f32,
+}
+
+impl Rates {
+    /// The price of so many tokens, in ms at the operator's exchange rate; never negative.
+    #[inline]
+    pub(crate) fn price_ms(&self, input: f32, output: f32, tuning: &CostTuning) -> f32 {
+        in_ms(self.input * input + self.output * output, tuning)
+    }
+
+    /// What `tokens` of the input cost less when they are kept, in ms at the operator's exchange rate.
+    pub(crate) fn saved_ms(&self, tokens: f32, tuning: &CostTuning) -> f32 {
+        if self.cached <= 0.0 {
+            return 0.0;
+        }
+        in_ms((self.input - self.cached) * tokens, tuning)
+    }
+}
+
 #[inline]
-pub(crate) fn price_ms(nanodollars: f64, tuning: &CostTuning) -> f32 {
-    (nanodollars.max(0.0) * 1e-6) as f32 * tuning.ms_per_millidollar
+fn in_ms(picodollars: f32, tuning: &CostTuning) -> f32 {
+    larger(picodollars, 0.0) * (1e-9 * tuning.ms_per_millidollar)
 }
 
 /// `e^x` within 10⁻⁵, for |x| ≤ [`EXPONENT_MAX`] and clamped beyond.

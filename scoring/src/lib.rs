@@ -14,6 +14,7 @@ mod ewma;
 mod float;
 mod rules;
 
+pub mod affinity;
 pub mod ceiling;
 pub mod cost;
 pub mod health;

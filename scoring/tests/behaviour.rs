@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
+use scoring::cost::Rates;
 use scoring::health::State;
 use scoring::route::{Ask, Attempt, End, Parent, Prior, Route, ToldLimits};
 use scoring::select::{Candidate, Decision, Mode, Pool, Tried, select};
@@ -101,8 +102,7 @@ fn routes(weights: &[f32]) -> Pool {
         Candidate {
             route: Arc::new(route),
             weight,
-            price_input: 0.0,
-            price_output: 0.0,
+            rates: Rates::default(),
         }
     };
     Pool::new(weights.iter().map(candidate).collect(), tuning)
@@ -181,6 +181,7 @@ impl<F: FnMut(usize, f64, &mut SmallRng) -> Fate> World<F> {
                     max_tokens: None,
                     deadline: None,
                     probe_ok: true,
+                    affinity: None,
                 };
                 self.send(ask, Tried::default());
             }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
+use scoring::cost::Rates;
 use scoring::health::State;
 use scoring::latency::Model;
 use scoring::retry::{Committed, Failure, RetryBudget, RetryPolicy};
@@ -29,6 +30,7 @@ const ASK: Ask = Ask {
     max_tokens: Some(101),
     deadline: None,
     probe_ok: true,
+    affinity: None,
 };
 
 const PICK: Pick = Pick {
@@ -43,6 +45,7 @@ const PICK: Pick = Pick {
         utilisation_ms: 0.0,
         failure_ms: 0.0,
         price_ms: 0.0,
+        affinity_ms: 0.0,
     },
 };
 
@@ -66,8 +69,11 @@ fn pool_of(routes: &[Arc<Route>], weights: &[f32], tuning: Tuning) -> Pool {
         .map(|(route, &weight)| Candidate {
             route: Arc::clone(route),
             weight,
-            price_input: 150.0,
-            price_output: 600.0,
+            rates: Rates {
+                input: 150_000.0,
+                cached: 15_000.0,
+                output: 600_000.0,
+            },
         });
     Pool::new(candidates.collect(), tuning)
 }
@@ -82,8 +88,10 @@ fn priced(prices_ms: &[f64], weights: &[f32]) -> Pool {
         .map(|(&price_input, &weight)| Candidate {
             route: route(ToldLimits::default()),
             weight,
-            price_input,
-            price_output: 0.0,
+            rates: Rates {
+                input: price_input as f32 * 1e3,
+                ..Rates::default()
+            },
         });
     Pool::new(candidates.collect(), tuning)
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use loom::thread;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use scoring::cost::Rates;
 use scoring::internals::{Ceilings, Errors, circuit_bits};
 use scoring::refill::Refill;
 use scoring::route::{Ask, Attempt, End, Parent, Prior, Route, ToldLimits};
@@ -27,6 +28,7 @@ const ASK: Ask = Ask {
     max_tokens: Some(5),
     deadline: None,
     probe_ok: true,
+    affinity: None,
 };
 
 const PICK: Pick = Pick {
@@ -41,6 +43,7 @@ const PICK: Pick = Pick {
         utilisation_ms: 0.0,
         failure_ms: 0.0,
         price_ms: 0.0,
+        affinity_ms: 0.0,
     },
 };
 
@@ -140,8 +143,7 @@ fn one_probe_at_a_time() {
         let candidate = Candidate {
             route: Arc::clone(&route),
             weight: 1.0,
-            price_input: 0.0,
-            price_output: 0.0,
+            rates: Rates::default(),
         };
         let pool = Arc::new(Pool::new(vec![candidate], Tuning::default()));
         let choose = |pool: &Pool| match select(

@@ -29,6 +29,7 @@ const TYPICAL: Ask = Ask {
     max_tokens: Some(129),
     deadline: None,
     probe_ok: false,
+    affinity: None,
 };
 
 /// One route at one instant.

@@ -125,6 +125,7 @@ fn terms(terms: &Terms) -> Value {
         "utilisation": terms.utilisation_ms,
         "failure": terms.failure_ms,
         "price": terms.price_ms,
+        "affinity": terms.affinity_ms,
     })
 }
 

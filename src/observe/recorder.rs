@@ -48,7 +48,7 @@ pub struct Record {
     pub stream: bool,
     /// The request's deadline, ms after its arrival.
     pub deadline_ms: u64,
-    /// The prompt's prefix key; null until there is affinity.
+    /// The hash of the session whose turn it is, so that its prompts begin alike; null where it names none, and another one in another process.
     pub prefix: Option<u64>,
     /// The route that answered or was tried last.
     pub route: Option<Arc<str>>,

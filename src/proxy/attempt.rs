@@ -11,10 +11,10 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use scoring::outcome::Outcome;
 use scoring::route::Attempt;
-use scoring::select::Pick;
 use scoring::time::{Span, Time};
 
 use super::back::{self, Back, Unreadable};
+use super::chain::Chosen;
 use super::clocks::{self, Expired};
 use super::flight::{Flight, Landing};
 use super::life::Life;
@@ -67,15 +67,17 @@ enum Unread {
 pub(super) async fn run(
     life: &mut Life,
     plan: &Plan<'_>,
-    (place, payment): ((usize, usize), Option<Payment>),
-    (pick, began): (&Pick, Time),
+    (chosen, payment): (&Chosen, Option<Payment>),
+    began: Time,
 ) -> Landed {
+    let Chosen { place, ask, pick } = chosen;
+    let place = *place;
     let serving = Arc::clone(&life.serving);
     let model = &serving.routing.models[place.0];
     let wire = &serving.wires[place.0][place.1];
     let route = Arc::clone(&model.targets[place.1].route);
-    let attempt = Attempt::begin(route, &plan.ask, pick, began);
-    let mut flight = Flight::begin(life, (place, payment), attempt);
+    let attempt = Attempt::begin(route, ask, pick, began);
+    let mut flight = Flight::begin(life, (chosen, payment), attempt);
     life.attempts += 1;
     life.first.get_or_insert(place);
     life.last = Some(place);

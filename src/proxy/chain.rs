@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use scoring::outcome::Outcome;
 use scoring::retry::{self, Committed};
+use scoring::route::Ask;
 use scoring::select::{self, Decision, Pick};
 use scoring::time::Time;
 use scoring::walk::{Next, Setback, Walk};
@@ -35,6 +36,16 @@ pub(super) enum Answer {
     Picture(Box<answer::Body>),
     /// No route could answer.
     Failed(Box<Failed>),
+}
+
+/// Where a request is sent.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    /// The model and the target.
+    pub(super) place: (usize, usize),
+    /// What was asked of the candidates.
+    pub(super) ask: Ask,
+    pub(super) pick: Pick,
 }
 
 /// One request under way.
@@ -75,8 +86,8 @@ pub(super) async fn run(life: &mut Life, plan: &Plan<'_>) -> Answer {
         unpaid: None,
     };
     while let Some(position) = course.walk.model() {
-        if let Some((pick, now)) = course.decide(life, position)
-            && let Some(answer) = course.attempt(life, &pick, now).await
+        if let Some((chosen, now)) = course.decide(life, position)
+            && let Some(answer) = course.attempt(life, &chosen, now).await
         {
             return answer;
         }
@@ -85,7 +96,7 @@ pub(super) async fn run(life: &mut Life, plan: &Plan<'_>) -> Answer {
 }
 
 impl Course<'_> {
-    fn decide(&mut self, life: &mut Life, position: usize) -> Option<(Pick, Time)> {
+    fn decide(&mut self, life: &mut Life, position: usize) -> Option<(Chosen, Time)> {
         let model = self.models[position];
         let purpose = self.plan.asked.endpoint.index();
         let serving = self.serving;
@@ -104,22 +115,21 @@ impl Course<'_> {
         self.rule_out_others(model, choice);
         self.rule_out_broken(model, choice);
         let tried = self.walk.tried();
+        let sessions = &life.worker.shared.lasting.sessions;
+        let ask = match life.turn {
+            Some(turn) => turn.ask(&self.plan.ask, sessions, choice, now),
+            None => self.plan.ask,
+        };
         let decision = life
             .worker
-            .with_rng(|rng| select::select(&choice.pool, &self.plan.ask, tried, now, rng));
+            .with_rng(|rng| select::select(&choice.pool, &ask, tried, now, rng));
         if life.explain {
-            explanation(
-                life,
-                (model, choice),
-                (&self.plan.ask, tried),
-                &decision,
-                now,
-            );
+            explanation(life, (model, choice), (&ask, tried), &decision, now);
         }
-        let mut pick = self.walk.take(&decision)?;
+        let pick = self.walk.take(&decision)?;
         life.p_select.get_or_insert(pick.propensity);
-        pick.index = choice.targets[pick.index];
-        Some((pick, now))
+        let place = (model, choice.targets[pick.index]);
+        Some((Chosen { place, ask, pick }, now))
     }
 
     /// Rules out the routes whose words cannot carry the request.
@@ -199,9 +209,9 @@ impl Course<'_> {
     }
 
     /// Makes attempts on one route until it answers or scoring says to go on.
-    async fn attempt(&mut self, life: &mut Life, pick: &Pick, now: Time) -> Option<Answer> {
+    async fn attempt(&mut self, life: &mut Life, chosen: &Chosen, now: Time) -> Option<Answer> {
         let mut began = now;
-        let place = (self.models[self.walk.position()], pick.index);
+        let place = chosen.place;
         loop {
             let payment = match payment::reserve(life, self.plan, place) {
                 Ok(payment) => payment,
@@ -211,7 +221,7 @@ impl Course<'_> {
                     return None;
                 }
             };
-            let run = attempt::run(life, self.plan, (place, payment), (pick, began));
+            let run = attempt::run(life, self.plan, (chosen, payment), began);
             let failed = match run.await {
                 Landed::Whole(whole) => return Some(Answer::Whole(whole)),
                 Landed::Stream(opened) => return Some(Answer::Stream(opened)),

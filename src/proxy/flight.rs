@@ -6,17 +6,21 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use scoring::affinity;
 use scoring::outcome::Outcome;
 use scoring::route::{Attempt, End, Route};
 use scoring::time::{Span, Time};
 
+use super::chain::Chosen;
 use super::life::Life;
 use super::payment::Payment;
 use super::respond::Failed;
 use super::serving::Serving;
+use super::session::Turn;
 use super::worker::Worker;
 use crate::clock;
 use crate::dialects::seen::Usage;
+use crate::routing::Home;
 
 /// An attempt in flight.
 pub(super) struct Flight {
@@ -24,6 +28,8 @@ pub(super) struct Flight {
     worker: Rc<Worker>,
     serving: Arc<Serving>,
     place: (usize, usize),
+    /// The turn of a session that moves to this route if it answers.
+    turn: Option<Turn>,
     /// What pays for it, where books are kept.
     payment: Option<Payment>,
     pub(super) started: Time,
@@ -61,7 +67,7 @@ impl Flight {
     /// Begins an attempt that scoring has picked.
     pub(super) fn begin(
         life: &Life,
-        (place, payment): ((usize, usize), Option<Payment>),
+        (chosen, payment): (&Chosen, Option<Payment>),
         attempt: Attempt<Arc<Route>>,
     ) -> Self {
         Self {
@@ -71,7 +77,10 @@ impl Flight {
             attempt: Some(attempt),
             worker: Rc::clone(&life.worker),
             serving: Arc::clone(&life.serving),
-            place,
+            place: chosen.place,
+            turn: life
+                .turn
+                .filter(|_| affinity::moves(&chosen.ask, &chosen.pick)),
         }
     }
 
@@ -131,6 +140,11 @@ impl Flight {
         };
         let landing = landing.into();
         let (model, target) = self.place;
+        if let (Some(turn), Outcome::Success) = (self.turn, landing.outcome) {
+            let home = Home::of(&self.serving.routing.models[model].targets[target].identity);
+            let sessions = &self.worker.shared.lasting.sessions;
+            sessions.remember(turn.session, home, turn.tokens, now);
+        }
         let handles = &self.serving.wires[model][target].handles;
         if let Some(payment) = self.payment.take() {
             let spent = payment.settle(&self.worker, landing.outcome, &landing.usage);

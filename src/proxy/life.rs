@@ -12,6 +12,7 @@ use scoring::outcome::Outcome;
 use scoring::time::{Span, Time};
 
 use super::serving::{Serving, Wire};
+use super::session::Turn;
 use super::worker::Worker;
 use crate::chat::Losses;
 use crate::clock;
@@ -98,6 +99,8 @@ pub(super) struct Life {
     pub(super) max_tokens: Option<u32>,
     /// The model whose routes a rule chose, once that was asked; the model itself where none did.
     pub(super) chosen: Option<usize>,
+    /// The turn of a session that it is, if it is one.
+    pub(super) turn: Option<Turn>,
     /// What lets it be in its workflow, until it is over.
     pub(super) pass: Option<Pass>,
     /// Attempts made.
@@ -153,6 +156,7 @@ impl Life {
             stream: false,
             max_tokens: None,
             chosen: None,
+            turn: None,
             pass: None,
             attempts: 0,
             waited: Span::ZERO,
@@ -268,7 +272,7 @@ impl Life {
             max_tokens: self.max_tokens,
             stream: self.stream,
             deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
-            prefix: None,
+            prefix: self.turn.map(|turn| turn.session.hash()),
             route: self.last_wire().map(name),
             status,
             ttft_us: self.ttft.map(Span::as_micros),

@@ -30,6 +30,7 @@ mod relay;
 mod rescue;
 mod respond;
 mod serving;
+mod session;
 mod sign;
 mod till;
 mod tokens;

@@ -18,6 +18,7 @@ use super::picture::stream::Ticker;
 use super::rescue::Resume;
 use super::respond::Failed;
 use super::serving::Serving;
+use super::session::Turn;
 use super::{Asked, Way};
 use crate::clock;
 use crate::config::{Model, StreamRecovery};
@@ -43,6 +44,9 @@ const TEAM: &str = "x-trimtab-team";
 
 /// Where the name of the key of who asks is said, where no key says it.
 const KEY: &str = "x-trimtab-key";
+
+/// What is left of the budgets of who asks, as long as nobody keeps any.
+const UNBOUND: f64 = 1.0;
 
 /// Why there is no plan.
 #[derive(Debug)]
@@ -152,7 +156,9 @@ pub(super) fn plan<'a>(life: &mut Life, asked: &'a Asked) -> Result<Plan<'a>, St
         max_tokens: peek.max_tokens,
         deadline: Some(deadline),
         probe_ok: size <= probe,
+        affinity: None,
     };
+    life.turn = Turn::of(life, asked, &peek);
     let (maker, foreign) = ties(life, asked);
     let meaning = Meaning::new(peek.stream, foreign);
     let wanted = life.serving.config.models[named].stream_recovery;
@@ -238,6 +244,7 @@ fn chosen(life: &Life, model: &Model, asked: &Asked, peek: &Peek<'_>) -> Option<
             |payer| payer.team.as_ref().map_or("", |team| &team.name),
         ),
         hour: clock::hour(),
+        budget_left: UNBOUND,
     };
     rules::choose(&model.rules, &facts, &mut |(expression, why)| {
         if expression.is_untold() {

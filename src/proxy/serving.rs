@@ -29,7 +29,9 @@ use crate::dialects::meeting::Malformed;
 use crate::dialects::openai::splice::ModelName;
 use crate::governance::{Ledger, Sources};
 use crate::observe::metrics::{Metrics, ModelHandles, RouteHandles};
-use crate::routing::{Maker, Makers, Model, Purposes, Registry, Snapshot, Target};
+use crate::routing::{
+    Maker, Makers, Model, Purposes, Registry, Sessions, Snapshot, Target, written_rates,
+};
 use crate::upstream::{self, Origin, Origins, Protocol, TlsError, Transport};
 
 /// Why a checked configuration cannot be served.
@@ -179,6 +181,8 @@ pub struct Lasting {
     pub metrics: Arc<Metrics>,
     /// Who made which response.
     pub makers: Makers,
+    /// Which route served which session last.
+    pub sessions: Sessions,
     /// What was told to clients and may be meant by its id.
     pub recollections: Recollections,
     /// Google's tokens.
@@ -212,7 +216,7 @@ impl Serving {
                     .is_some_and(|endpoint| speaker(provider, model).format(*endpoint).is_some())
             },
         };
-        let routing = Snapshot::new(&config, &lasting.registry, purposes);
+        let routing = Snapshot::new(&config, &lasting.registry, purposes, &written_rates);
         let mut wires = Vec::with_capacity(routing.models.len());
         for model in &routing.models {
             let of_model = model

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use cel::common::types::{CelBool, CelInt, CelMap, CelMapKey, CelString};
+use cel::common::types::{CelBool, CelDouble, CelInt, CelMap, CelMapKey, CelString};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use http::HeaderMap;
@@ -36,6 +36,8 @@ pub struct Facts<'a> {
     pub team: &'a str,
     /// The hour of the day, UTC.
     pub hour: u8,
+    /// The least share that is left over all budgets of who asks; 0..=1, and 1 where there is none.
+    pub budget_left: f64,
 }
 
 /// An expression that could not be evaluated, and why.
@@ -88,6 +90,7 @@ impl VariableResolver for Facts<'_> {
             "key" => text(self.key),
             "team" => text(self.team),
             "hour" => number(u32::from(self.hour)),
+            "budget_left" => CowVal::owned(CelDouble::from(self.budget_left)),
             _ => return None,
         })
     }
@@ -177,6 +180,7 @@ mod tests {
             key: "ci",
             team: "search",
             hour: 23,
+            budget_left: 0.08,
         }
     }
 
@@ -209,6 +213,9 @@ mod tests {
             ("when = 'model == \"gpt\" && endpoint == \"chat\"'", true),
             ("when = 'max_tokens == 0 && input_tokens > 999'", true),
             ("when = 'hour >= 22 || hour < 6'", true),
+            ("when = 'budget_left < 0.1'", true),
+            ("when = 'budget_left >= 0.1'", false),
+            ("when = 'budget_left < 1 && input_tokens > 500'", true),
             ("when = 'team == \"search\" && key == \"ci\"'", true),
             (
                 "when = 'input_tokens / max_tokens > 5', stream = true",

@@ -8,13 +8,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use scoring::cost::Rates;
 use scoring::retry::RetryPolicy;
 use scoring::route::Route;
 use scoring::select::{Candidate, Pool};
 
 use super::gate::Gate;
 use super::registry::{Identity, Registry};
-use crate::config::{Config, Provider, Timeouts};
+use super::sessions::Home;
+use crate::config::{Config, Provider, RouteSpec, Timeouts};
 
 /// All models.
 #[derive(Debug)]
@@ -56,6 +58,24 @@ pub struct Choice {
     pub pool: Pool,
     /// Where each stands in the model's `targets`.
     pub targets: Vec<usize>,
+    /// What each is to the sessions that it serves.
+    pub homes: Vec<Home>,
+}
+
+/// What the tokens of a route cost; prices are somebody else's affair, here they are numbers.
+pub type Rating<'a> = &'a dyn Fn(&Provider, &RouteSpec) -> Rates;
+
+/// Pico-dollars in a nano-dollar.
+const PICO_PER_NANO: f64 = 1_000.0;
+
+/// The rates that the configuration has at the route itself.
+#[must_use]
+pub fn written_rates(_: &Provider, spec: &RouteSpec) -> Rates {
+    Rates {
+        input: (spec.price_input * PICO_PER_NANO) as f32,
+        output: (spec.price_output * PICO_PER_NANO) as f32,
+        ..Rates::default()
+    }
 }
 
 /// What requests may ask of a route, and which providers can do it.
@@ -102,13 +122,18 @@ pub struct Target {
 }
 
 impl Snapshot {
-    /// Builds the snapshot of a checked configuration.
+    /// Builds the snapshot of a checked configuration, with prices by `rating`.
     #[must_use]
-    pub fn new(config: &Config, registry: &Registry, purposes: Purposes<'_>) -> Self {
+    pub fn new(
+        config: &Config,
+        registry: &Registry,
+        purposes: Purposes<'_>,
+        rating: Rating<'_>,
+    ) -> Self {
         let models: Vec<Model> = config
             .models
             .iter()
-            .map(|model| build(config, model, registry, purposes))
+            .map(|model| build(config, model, registry, (purposes, rating)))
             .collect();
         let by_name = models
             .iter()
@@ -129,7 +154,7 @@ fn build(
     config: &Config,
     model: &crate::config::Model,
     registry: &Registry,
-    purposes: Purposes<'_>,
+    (purposes, rating): (Purposes<'_>, Rating<'_>),
 ) -> Model {
     let mut candidates = Vec::new();
     let mut targets = Vec::new();
@@ -147,8 +172,7 @@ fn build(
             candidates.push(Candidate {
                 route: Arc::clone(&route),
                 weight: spec.weight * key.weight / shares,
-                price_input: spec.price_input,
-                price_output: spec.price_output,
+                rates: rating(provider, spec),
             });
             targets.push(Target {
                 identity,
@@ -197,6 +221,10 @@ fn choices(
             let among = able.iter().map(|&index| candidates[index].clone());
             choices.push(Choice {
                 pool: Pool::new(among.collect(), config.tuning),
+                homes: able
+                    .iter()
+                    .map(|&it| Home::of(&targets[it].identity))
+                    .collect(),
                 targets: able,
             });
             choices.len() - 1

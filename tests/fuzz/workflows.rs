@@ -300,6 +300,7 @@ fn chosen(rules: &[Vec<Rule>], input: &[u8], rng: &mut SmallRng) -> Result<(), S
         key: "b",
         team: "a",
         hour: u8::try_from(number() % 24).unwrap_or(0),
+        budget_left: 1.0,
     };
     let secret = Facts {
         headers: &with_secrets,
@@ -358,6 +359,7 @@ fn chosen_any(rules: &[Rule], rng: &mut SmallRng) -> Result<(), String> {
         key: "",
         team: "a",
         hour: 23,
+        budget_left: 1.0,
     };
     let choice = || choose(rules, &facts, &mut |_| {});
     if choice() == choice() {

@@ -76,6 +76,8 @@ pub struct Attempt<R: Deref<Target = Route>> {
     role: Role,
     probe: bool,
     input: f32,
+    /// Input tokens that are not kept from an earlier prompt, probably; 0..=`input`.
+    fresh: f32,
     /// Output tokens expected of the answer.
     output: f32,
     model: Model,
@@ -95,7 +97,7 @@ pub struct Attempt<R: Deref<Target = Route>> {
 }
 
 impl<R: Deref<Target = Route>> Attempt<R> {
-    /// Begins an attempt on the route that `pick` chose: one more in flight, the ceilings charged.
+    /// Begins an attempt on the route that `pick` chose for `ask`: one more in flight, the ceilings charged.
     pub fn begin(route: R, ask: &Ask, pick: &Pick, now: Time) -> Self {
         let output = expected_output(&route, ask);
         let model = route.model(ask.class);
@@ -107,11 +109,14 @@ impl<R: Deref<Target = Route>> Attempt<R> {
         );
         route.flow.inflight.fetch_add(1, Ordering::Relaxed);
         route.flow.dispatched.fetch_add(1, Ordering::Relaxed);
+        let kept = ask.affinity.filter(|it| it.candidate == pick.index);
+        let kept = kept.map_or(0, |it| it.cached_tokens);
         let mut attempt = Self {
             class: ask.class,
             role: role(pick.mode),
             probe: pick.mode == Mode::Probe,
             input: ask.input_tokens as f32,
+            fresh: ask.input_tokens.saturating_sub(kept) as f32,
             output,
             model,
             started: now,
@@ -185,13 +190,14 @@ impl<R: Deref<Target = Route>> Attempt<R> {
         if !self.class.streams() {
             return;
         }
-        let predicted_ms = self.model.first(self.input);
+        let took_ms = ms(now.since(self.sent));
+        let input = self.read(took_ms, |input| self.model.first(input));
         let sample = Sample {
             first: true,
-            input: self.input,
+            input,
             decoded: 0.0,
-            took_ms: ms(now.since(self.sent)),
-            predicted_ms,
+            took_ms,
+            predicted_ms: self.model.first(input),
             clip_ms: f32::MAX,
         };
         self.route.timed(self.class, sample, now.tick());
@@ -345,17 +351,34 @@ impl<R: Deref<Target = Route>> Attempt<R> {
                 self.route.timed(self.class, sample, now.tick());
             }
             None => {
+                let took_ms = ms(now.since(self.sent));
+                let input = self.read(took_ms, |input| self.model.whole(input, tokens));
                 let sample = Sample {
                     first: true,
-                    input: self.input,
+                    input,
                     decoded: tokens - 1.0,
-                    took_ms: ms(now.since(self.sent)),
-                    predicted_ms: self.model.whole(self.input, tokens),
+                    took_ms,
+                    predicted_ms: self.model.whole(input, tokens),
                     clip_ms: f32::MAX,
                 };
                 self.route.timed(self.class, sample, now.tick());
             }
         }
+    }
+
+    /// Input tokens that the provider read anew: those that its time agrees with better, all of them or those that it had not kept.
+    ///
+    /// Why a guess: what was kept is told at the end of a stream, if at all; a hit taken for a miss would make the route look fast, a miss taken for a hit would make it look ill.
+    fn read(&self, took_ms: f32, predicted_ms: impl Fn(f32) -> f32) -> f32 {
+        let off = |input| {
+            (took_ms.max(1e-3) / predicted_ms(input).max(1e-3))
+                .ln()
+                .abs()
+        };
+        if self.fresh < self.input && off(self.fresh) < off(self.input) {
+            return self.fresh;
+        }
+        self.input
     }
 
     /// A time that is only known to be at least this long: feeds the drift if it is longer than `from` predictions.
@@ -444,7 +467,7 @@ fn role(mode: Mode) -> Role {
     match mode {
         Mode::Probe => Role::Probe,
         Mode::Panic => Role::LastResort,
-        Mode::Normal | Mode::Explored | Mode::Hot => Role::Regular,
+        Mode::Normal | Mode::Followed | Mode::Explored | Mode::Hot => Role::Regular,
     }
 }
 

@@ -23,13 +23,14 @@ use std::sync::{Arc, Mutex};
 use crossbeam_utils::CachePadded;
 
 use crate::Class;
+use crate::affinity::Affinity;
 use crate::atomics::{AtomicU32, AtomicU64, Ordering};
 use crate::ceiling::{self, Charge, Gate, Limits, Seen, Want};
 use crate::cell::Word;
 use crate::ewma::{self, Counts};
 use crate::float::{larger, smaller};
 use crate::health::Circuit;
-use crate::latency::drift::{self, Drift};
+use crate::latency::drift::{self, DEGRADED_STREAK, Drift};
 use crate::latency::fit::{Memory, Norm, Sums};
 use crate::latency::{Model, fields};
 use crate::outcome::Outcome;
@@ -96,6 +97,8 @@ pub struct Ask {
     pub deadline: Option<Time>,
     /// Whether it is short and repeatable enough to be a probe.
     pub probe_ok: bool,
+    /// The candidate that served its session last, if it is of one.
+    pub affinity: Option<Affinity>,
 }
 
 /// The drift and the model of one class.
@@ -191,14 +194,16 @@ pub struct Route {
 /// A request as the selector reads it: [`Ask`] with what is the same for every candidate worked out once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
-    class: Class,
-    pub(crate) input: f64,
+    pub(crate) class: Class,
+    /// Input tokens, estimated.
+    pub(crate) input: f32,
     /// Output tokens expected of the answer.
-    pub(crate) output: f64,
+    pub(crate) output: f32,
     /// The factors of a model's word.
     pub(crate) weights: [f32; 3],
     charge: Charge,
     pub(crate) want: Want,
+    pub(crate) affinity: Option<Affinity>,
     now: Time,
     pub(crate) tick: Tick,
 }
@@ -209,10 +214,11 @@ impl Asked {
         let charge = charge(ask, output);
         Self {
             class: ask.class,
-            input: f64::from(ask.input_tokens),
-            output: f64::from(output),
+            input: ask.input_tokens as f32,
+            output,
             weights: Model::weights(ask.class, ask.input_tokens as f32, output),
             charge,
+            affinity: ask.affinity,
             want: Want::of(charge, tuning.ceiling.output_charge, tuning.cost.hot_from),
             now,
             tick: now.tick(),
@@ -421,6 +427,13 @@ impl Route {
         self.drift(asked.class).staleness(asked.tick).min(errors)
     }
 
+    /// Whether the class clearly stands out against its own baseline.
+    pub(crate) fn is_degraded(&self, class: Class, now: Tick) -> bool {
+        let (level, _) = unpair(self.cold().baselines[class.index()].load());
+        let rules = &self.cold().rules;
+        stands_out(self.drift(class).at(now, rules), level, rules)
+    }
+
     /// How long until the ceilings have room for the request.
     pub(crate) fn wait(&self, asked: &Asked) -> Span {
         ceiling::wait(
@@ -459,6 +472,11 @@ impl Route {
             bits => f32::from_bits(bits as u32),
         }
     }
+}
+
+/// Whether a drift, now, is clearly worse than the baseline of this level.
+fn stands_out(drift: Drift, level: f32, rules: &Rules) -> bool {
+    drift.streak >= DEGRADED_STREAK && drift.mean + level > rules.degraded_ln
 }
 
 /// What `ask` would be charged with.

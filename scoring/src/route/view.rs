@@ -9,11 +9,11 @@ use crate::ceiling::{self, CeilingsView};
 use crate::ewma;
 use crate::health::State;
 use crate::latency::Model;
-use crate::latency::drift::{DEGRADED_STREAK, Drift};
+use crate::latency::drift::Drift;
 use crate::outcome::Outcome;
 use crate::time::{Span, TICK_SHIFT, Time};
 
-use super::{Route, unpair};
+use super::{Route, stands_out, unpair};
 
 /// A route at one instant.
 #[derive(Clone, Debug)]
@@ -131,8 +131,7 @@ impl Route {
             drift: drift.mean.exp(),
             scale: drift.scale,
             against_baseline: (drift.mean + level).exp(),
-            degraded: drift.streak >= DEGRADED_STREAK
-                && drift.mean + level > self.cold().rules.degraded_ln,
+            degraded: stands_out(drift, level, &self.cold().rules),
             expected_output: self.expected_output(class),
         }
     }

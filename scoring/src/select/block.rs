@@ -173,8 +173,7 @@ impl Block {
     #[inline(never)]
     fn price(&mut self, candidates: &[Candidate], asked: &Asked, tuning: &CostTuning) {
         for (candidate, price_ms) in candidates.iter().zip(&mut self.price_ms) {
-            let nano = candidate.price_input * asked.input + candidate.price_output * asked.output;
-            *price_ms = cost::price_ms(nano, tuning);
+            *price_ms = candidate.rates.price_ms(asked.input, asked.output, tuning);
         }
     }
 
@@ -187,6 +186,13 @@ impl Block {
             }
             self.seen |= 1 << self.gates[lane] as u32;
         }
+    }
+
+    /// Whether a candidate is measured, cold, and drawn with its whole weight.
+    pub(super) fn is_well(&self, lane: usize) -> bool {
+        self.gates[lane] == Gate::Cold
+            && self.unmeasured >> lane & 1 == 0
+            && self.share[lane] >= 1.0
     }
 
     /// The sum of the latencies that were measured, and their number.

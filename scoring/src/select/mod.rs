@@ -2,6 +2,7 @@
 //!
 //! Gates (circuit, ceilings, capability) leave the candidates that may serve; each gets an expected cost in milliseconds; those within the band of the best are drawn by the operator's weights, those at its soft edge by a part of them.
 //! A small part of the cost is spent on the others, so that what is known of them stays true.
+//! A request of a session stays with the route that served the last one, as long as that costs no more than a draw would; what that route still keeps of the prompt counts.
 //! No power of two choices: it gives a route that fails fast half of the traffic, because failing fast looks idle.
 //! No sharpened draw inside the band: in health the operator's weights hold exactly.
 //!
@@ -9,6 +10,7 @@
 //! - No allocation, no lock, two passes over the candidates.
 //! - A candidate that was tried or cannot serve is never picked; a set with any other candidate is never answered with [`Decision::Exhausted`].
 //! - The propensity of a pick is the exact probability with which it was picked, given the state it was picked in.
+//! - A request without a session is decided as if there were none.
 //! - Exploration and probes never happen on a retry that has another choice.
 
 mod block;
@@ -98,6 +100,8 @@ pub enum ShedReason {
 pub enum Mode {
     /// Drawn from the band and its edge by weight.
     Normal,
+    /// The route that served its session last, which costs no more than a draw would.
+    Followed,
     /// Sent there to refresh what is known of it.
     Explored,
     /// The one probe of a route that is set aside.
@@ -114,6 +118,7 @@ impl Mode {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Normal => "normal",
+            Self::Followed => "followed",
             Self::Explored => "explored",
             Self::Probe => "probe",
             Self::Hot => "hot",
@@ -214,12 +219,13 @@ fn select_among<const N: usize>(
         },
         Course::Exhausted => Decision::Exhausted,
         Course::One(index, mode) => Decision::Picked(pick(pool, &survey, index, 1.0, mode)),
-        Course::Draw { explore, .. } => {
+        Course::Draw { explore, follow } => {
             let target =
                 explore.filter(|it| rng.random::<f32>() < it.chance && pool.pay(it.price_ms));
-            let (index, mode) = match target {
-                Some(Target { index, .. }) => (index, Mode::Explored),
-                None => (
+            let (index, mode) = match (target, follow) {
+                (Some(Target { index, .. }), _) => (index, Mode::Explored),
+                (None, Some(index)) => (index, Mode::Followed),
+                (None, None) => (
                     survey.drawn(rng.random::<f32>() * survey.total),
                     Mode::Normal,
                 ),
@@ -250,9 +256,10 @@ struct Target {
 /// How a request is decided once no probe is due.
 #[derive(Clone, Copy, Debug)]
 enum Course {
-    /// Drawn from the band; or, with this chance, sent to that candidate to learn.
+    /// Drawn from the band, or sent where its session is at home; or, with this chance, sent to that candidate to learn.
     Draw {
         explore: Option<Target>,
+        follow: Option<usize>,
     },
     /// No choice.
     One(usize, Mode),
@@ -263,7 +270,8 @@ enum Course {
 impl Course {
     fn mode(self) -> Option<Mode> {
         match self {
-            Self::Draw { .. } => Some(Mode::Normal),
+            Self::Draw { follow: None, .. } => Some(Mode::Normal),
+            Self::Draw { .. } => Some(Mode::Followed),
             Self::One(_, mode) => Some(mode),
             Self::Shed(_) | Self::Exhausted => None,
         }
@@ -272,14 +280,19 @@ impl Course {
     /// The probability with which `index` is picked; 0..=1.
     fn propensity<const N: usize>(self, index: usize, survey: &Survey<N>) -> f32 {
         match self {
-            Self::Draw { explore } => {
+            Self::Draw { explore, follow } => {
                 let chance = explore.map_or(0.0, |it| it.chance);
                 let explored = if explore.is_some_and(|it| it.index == index) {
                     chance
                 } else {
                     0.0
                 };
-                explored + (1.0 - chance) * survey.weight(index) / survey.total
+                let drawn = match follow {
+                    Some(home) if home == index => 1.0,
+                    Some(_) => 0.0,
+                    None => survey.weight(index) / survey.total,
+                };
+                explored + (1.0 - chance) * drawn
             }
             Self::One(chosen, _) if chosen == index => 1.0,
             _ => 0.0,
@@ -297,6 +310,7 @@ fn course<const N: usize>(
         let may_explore = tried.is_empty() && pool.can_explore(survey.best(), credit);
         let stalest = may_explore.then(|| survey.stalest(pool, asked)).flatten();
         return Course::Draw {
+            follow: survey.follows(),
             explore: stalest.and_then(|index| target(pool, survey, (index, credit))),
         };
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::Class;
 use crate::atomics::{AtomicU32, Ordering};
 use crate::cell::Word;
+use crate::cost::Rates;
 use crate::latency::fit::Memory;
 use crate::route::{Ask, Route};
 use crate::rules::Rules;
@@ -33,10 +34,8 @@ pub struct Candidate {
     pub route: Arc<Route>,
     /// The operator's weight; above 0.
     pub weight: f32,
-    /// Price of an input token in nano-dollars; 0 = unknown.
-    pub price_input: f64,
-    /// Price of an output token in nano-dollars; 0 = unknown.
-    pub price_output: f64,
+    /// What its tokens cost.
+    pub rates: Rates,
 }
 
 /// The candidates of one model.

@@ -1,12 +1,14 @@
 //! What every candidate looks like for one request: gates, cost, band and draw weight.
 //!
 //! Two passes over the candidates, on the stack: the first reads a line or two of each route, the second prices them against the best alternative.
+//! The route that served the request's session last then costs less by what it still keeps of the prompt.
 //! Both go by blocks of eight, each quantity side by side, so that the arithmetic is vectorised.
 //!
 //! # Invariants
 //! - A survey writes nothing: selecting and explaining compute it by the same functions.
 //! - Draw weights are finite, not negative, and positive only inside the band and its soft edge.
 
+use crate::affinity::{self, Affinity, Warmth};
 use crate::cost::{self, Reading, Terms};
 use crate::float::{larger, smaller};
 use crate::route::Asked;
@@ -14,12 +16,22 @@ use crate::rules::Rules;
 
 use super::block::Block;
 use super::lanes::{LANES, Lane, Lanes};
-use super::{Gate, Pool, Tried};
+use super::{Candidate, Gate, Pool, Tried};
 
 /// Part of the weight left by failures below which a route gets too few requests to clear itself, and is explored like one outside the band.
 const TAPERED: f32 = 0.5;
+/// Relative error that sums over all candidates may have: alone in the band, a route costs as much as the draw.
+const SUM_ERROR: f32 = 1e-5;
 /// Multiples of `explore_stale` after which that happens: its failures are known, so it is less worth knowing.
 const TAPERED_PATIENCE: u32 = 5;
+
+/// The candidate that still keeps a part of the request's prompt.
+#[derive(Clone, Copy, Debug)]
+struct Home {
+    index: usize,
+    /// What that saves, in ms; > 0.
+    saved_ms: f32,
+}
 
 /// Every candidate, surveyed; `N` blocks hold at least their number.
 #[derive(Debug)]
@@ -35,6 +47,8 @@ pub(super) struct Survey<const N: usize> {
     pub(super) band: u16,
     /// Gates seen, as bits of `1 << Gate`.
     seen: u32,
+    /// Where the request's session is at home, if that is worth anything.
+    home: Option<Home>,
 }
 
 impl<const N: usize> Survey<N> {
@@ -47,6 +61,7 @@ impl<const N: usize> Survey<N> {
         total: 0.0,
         band: 0,
         seen: 0,
+        home: None,
     };
 
     /// Looks at every candidate of `pool` for the request.
@@ -56,7 +71,11 @@ impl<const N: usize> Survey<N> {
     pub(super) fn take(&mut self, pool: &Pool, asked: &Asked, tried: &Tried) {
         self.len = pool.candidates().len().min(N * LANES);
         self.look(pool, asked, tried);
-        self.price(&pool.rules);
+        self.succeed(&pool.rules);
+        if let Some(affinity) = asked.affinity {
+            self.welcome(affinity, pool, asked);
+        }
+        self.weigh(&pool.rules);
     }
 
     /// The blocks that hold a candidate.
@@ -105,9 +124,9 @@ impl<const N: usize> Survey<N> {
         }
     }
 
-    /// The second pass: costs, band, draw weights.
+    /// The second pass: costs.
     #[inline(always)]
-    fn price(&mut self, rules: &Rules) {
+    fn succeed(&mut self, rules: &Rules) {
         let tuning = &rules.tuning;
         for block in self.blocks_mut() {
             block.succeed(&tuning.cost);
@@ -118,6 +137,41 @@ impl<const N: usize> Survey<N> {
             block.cost(alternative_ms, &tuning.cost);
         }
         self.alternative_ms = alternative_ms;
+    }
+
+    /// Takes what its kept tokens save off the cost of the session's last route, unless there is anything the matter with that.
+    #[inline(never)]
+    fn welcome(&mut self, affinity: Affinity, pool: &Pool, asked: &Asked) {
+        let index = affinity.candidate;
+        let part = pool.rules.tuning.cost.affinity;
+        if index >= self.len || part <= 0.0 || !asked.class.decodes() {
+            return;
+        }
+        let (block, lane) = (&mut self.blocks[index / LANES], index % LANES);
+        let Candidate { route, rates, .. } = &pool.candidates()[index];
+        if !block.is_well(lane) || route.is_degraded(asked.class, asked.tick) {
+            return;
+        }
+        let reading = block.reading(lane);
+        let tokens = smaller(affinity.cached_tokens as f32, asked.input);
+        let warmth = Warmth {
+            tokens,
+            per_input_us: route.model(asked.class).per_input_us,
+            drift: reading.drift,
+            failure: reading.failure,
+            price_ms: rates.saved_ms(tokens, &pool.rules.tuning.cost),
+        };
+        let saved_ms = affinity::saved_ms(&warmth, part);
+        if saved_ms > 0.0 {
+            block.cost[lane] -= saved_ms;
+            self.home = Some(Home { index, saved_ms });
+        }
+    }
+
+    /// Band and draw weights.
+    #[inline(always)]
+    fn weigh(&mut self, rules: &Rules) {
+        let tuning = &rules.tuning;
         let usable = self.least_cost(Gate::is_cold);
         self.best = usable.unwrap_or_else(|| self.least_of_all());
         // Why: a recovering route alone in the band would get everything at once, ramp or no ramp.
@@ -211,11 +265,30 @@ impl<const N: usize> Survey<N> {
 
     /// The terms of one candidate's cost.
     pub(super) fn terms(&self, index: usize, rules: &Rules) -> Terms {
-        cost::terms(
+        let terms = cost::terms(
             &self.reading(index),
             self.alternative_ms,
             &rules.tuning.cost,
-        )
+        );
+        let home = self.home.filter(|home| home.index == index);
+        Terms {
+            affinity_ms: home.map_or(0.0, |home| -home.saved_ms),
+            ..terms
+        }
+    }
+
+    /// The candidate that the request's session stays with: the one where it is at home, if that costs no more than a draw would in the mean.
+    ///
+    /// Why not the cheapest alone: routes of the band count as equal, so any of them may be drawn, and moving away from one that is no dearer than what would be drawn buys nothing.
+    pub(super) fn follows(&self) -> Option<usize> {
+        let home = self.home?;
+        let lanes = self.blocks().iter().flat_map(|block| {
+            let drawn = block.weight.iter().zip(&block.cost);
+            drawn.filter(|(weight, _)| **weight > 0.0)
+        });
+        let drawn: f32 = lanes.map(|(weight, cost)| weight * cost).sum();
+        let stays = self.cost(home.index) * self.total <= drawn * (1.0 + SUM_ERROR);
+        (stays && self.weight(home.index) > 0.0).then_some(home.index)
     }
 
     /// The least cost of any candidate that regular traffic may use, in ms; of any at all if there is none.

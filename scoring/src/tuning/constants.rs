@@ -197,6 +197,7 @@ const CONSTANTS: &[Constant] = table! {
     cost {
         failed_attempt_ms: 0.0, 600_000.0;
         ms_per_millidollar: 0.0, 1_000_000.0;
+        affinity: 0.0, 1.0;
         busy_from: 0.0, 0.99;
         busy_weight: 0.0, 10.0;
         hot_from: busy_from, 1.0;

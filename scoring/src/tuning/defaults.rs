@@ -89,6 +89,7 @@ impl CostTuning {
     const DEFAULT: Self = Self {
         failed_attempt_ms: 1_000.0,
         ms_per_millidollar: 0.0,
+        affinity: 1.0,
         busy_from: 0.8,
         busy_weight: 0.5,
         hot_from: 0.95,

@@ -146,6 +146,8 @@ pub struct CostTuning {
     pub failed_attempt_ms: f32,
     /// Milliseconds that a thousandth of a dollar is worth (`λ`); default 0 (price is ignored), range 0..=1 000 000.
     pub ms_per_millidollar: f32,
+    /// Part that counts of what a session's route saves by the tokens that it still keeps; default 1, range 0..=1. At 0 sessions are not followed.
+    pub affinity: f32,
     /// Utilisation from which a route becomes dearer; default 0.8, range 0..=0.99.
     pub busy_from: f32,
     /// Extra latency at full utilisation, as a part of the latency; default 0.5, range 0..=10.

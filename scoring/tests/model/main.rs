@@ -16,6 +16,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use scoring::cost::Rates;
 use scoring::route::{Ask, Attempt, End, Parent, Prior, Route, ToldLimits};
 use scoring::select::{Candidate, Decision, Mode, Pool, Tried, explain, select};
 use scoring::time::{Span, Time};
@@ -29,6 +30,7 @@ const ASK: Ask = Ask {
     max_tokens: Some(101),
     deadline: None,
     probe_ok: true,
+    affinity: None,
 };
 /// First byte predicted by the prior for [`ASK`], in s.
 const PREDICTED: f64 = 0.540;
@@ -83,8 +85,7 @@ fn pool(tuning: Tuning, told: ToldLimits, len: usize) -> Pool {
         Candidate {
             route: Arc::new(route),
             weight: 1.0,
-            price_input: 0.0,
-            price_output: 0.0,
+            rates: Rates::default(),
         }
     };
     Pool::new((0..len).map(candidate).collect(), tuning)

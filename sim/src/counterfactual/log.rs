@@ -143,6 +143,7 @@ impl Log {
         let mut log = Self {
             trace: Trace {
                 blocks: trace.blocks.clone(),
+                sessions: trace.sessions,
                 models: trace.models.clone(),
                 tenants: trace.tenants.clone(),
                 ..Trace::default()

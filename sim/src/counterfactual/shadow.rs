@@ -200,7 +200,12 @@ impl<P: Policy, F: FnMut(usize, &[f64])> Shadow<'_, P, F> {
         let request = &self.fitted.trace.requests[place];
         let total = self.fitted.scenario.clocks.total;
         let wait = request.deadline.map_or(total, |it| it.min(total));
-        engine::ask(request, now.plus(wait))
+        let session = self.fitted.trace.session_of(request);
+        let affinity = |session| self.policy.affinity(session, request.input, now);
+        scoring::route::Ask {
+            affinity: session.and_then(affinity),
+            ..engine::ask(request, now.plus(wait))
+        }
     }
 
     fn begin(&mut self, place: usize, leg: &Leg, own: Option<Pick>, now: Time) {
@@ -220,6 +225,10 @@ impl<P: Policy, F: FnMut(usize, &[f64])> Shadow<'_, P, F> {
             ask: self.ask(place, now),
             sent: now,
             first_byte: None,
+            session: self
+                .fitted
+                .trace
+                .session_of(&self.fitted.trace.requests[place]),
         };
         let overdue = self.policy.begin(&flight, &pick);
         let ended = START.plus(leg.ended).max(now);

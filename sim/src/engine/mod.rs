@@ -16,6 +16,7 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use scoring::Outcome;
+use scoring::affinity::Affinity;
 use scoring::retry::{Committed, Failure, RetryBudget};
 use scoring::route::{Ask, End, Parent};
 use scoring::select::{Decision, Pick, Tried};
@@ -62,6 +63,8 @@ struct Live {
     /// The client of a closed loop that asked.
     client: Option<u32>,
     pick: Option<Pick>,
+    /// Where its session was at home when it was decided.
+    affinity: Option<Affinity>,
     failures: u32,
     /// How its first attempt ended.
     first: Option<Outcome>,
@@ -230,6 +233,7 @@ pub(crate) fn sample(scenario: &Scenario) -> Ask {
         max_tokens: None,
         deadline: None,
         probe_ok: true,
+        affinity: None,
     }
 }
 
@@ -338,6 +342,7 @@ impl<P: Policy> Run<'_, P> {
             deadline: self.now.plus(wait),
             client,
             pick: None,
+            affinity: None,
             failures: 0,
             first: None,
             equal_ms: 0.0,
@@ -354,7 +359,12 @@ impl<P: Policy> Run<'_, P> {
             let Some(model) = live.walk.model() else {
                 return self.ended(place, None);
             };
-            let ask = ask(&live.request, live.deadline);
+            let mut ask = ask(&live.request, live.deadline);
+            let policy = &mut self.policies[live.replica][model];
+            if let Some(session) = self.setup.trace.session_of(&live.request) {
+                ask.affinity = policy.affinity(session, live.request.input, self.now);
+            }
+            live.affinity = ask.affinity;
             let routes = &self.setup.scenario.models[model].routes;
             let truth = Truth {
                 world: &self.world,
@@ -368,7 +378,6 @@ impl<P: Policy> Run<'_, P> {
                 now: self.now,
                 truth: &truth,
             };
-            let policy = &mut self.policies[live.replica][model];
             let checked = self.recorder.check(policy, &moment);
             let decision = policy.decide(&moment, &mut self.rng);
             if checked.is_some() {
@@ -407,9 +416,13 @@ impl<P: Policy> Run<'_, P> {
         let flight = Flight {
             slot,
             route: pick.index,
-            ask: ask(&live.request, live.deadline),
+            ask: Ask {
+                affinity: live.affinity,
+                ..ask(&live.request, live.deadline)
+            },
             sent: self.now,
             first_byte: None,
+            session: self.setup.trace.session_of(&live.request),
         };
         self.recorder
             .sent((&live.request, &fate), (route, earlier), &pick, self.now);
@@ -585,5 +598,6 @@ pub(crate) fn ask(request: &Request, deadline: Time) -> Ask {
         max_tokens: request.max_tokens,
         deadline: Some(deadline),
         probe_ok: request.input <= PROBE_TOKENS,
+        affinity: None,
     }
 }

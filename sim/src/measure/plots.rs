@@ -182,6 +182,7 @@ fn reason(it: &select::Explained) -> Reason {
         utilisation_ms: it.cost.utilisation_ms,
         failure_ms: it.cost.failure_ms,
         price_ms: it.cost.price_ms,
+        affinity_ms: it.cost.affinity_ms,
         failure: it.failure,
         utilisation: it.utilisation,
         score: it.score,

@@ -71,6 +71,8 @@ pub struct Reason {
     pub failure_ms: f32,
     /// What the price adds, ms.
     pub price_ms: f32,
+    /// What the tokens save that are kept of the session, ms; 0 or negative.
+    pub affinity_ms: f32,
     /// Chance of failure; 0..=1.
     pub failure: f32,
     /// Largest share in use of any ceiling.

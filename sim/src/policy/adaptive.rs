@@ -3,10 +3,14 @@
 //! # Invariants
 //! - Nothing is decided here; each event is one call.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rand::rngs::SmallRng;
+use scoring::affinity::{self, Affinity};
 use scoring::ceiling::LimitReport;
+use scoring::cost::Rates;
+use scoring::outcome::Outcome;
 use scoring::route::{Ask, Attempt, End, Prior, Route, ToldLimits};
 use scoring::select::{self, Decision, Gate, Pick, Pool, Tried};
 use scoring::time::Time;
@@ -17,11 +21,21 @@ use super::{Flight, Glimpse, Moment, Policy, Seat};
 #[derive(Debug)]
 pub struct Adaptive {
     pool: Pool,
-    attempts: Vec<Option<Attempt<Arc<Route>>>>,
+    attempts: Vec<Option<Under>>,
+    /// The candidate, the tokens and the time of each session's last turn that was answered, as the gateway remembers them.
+    homes: HashMap<u64, (usize, u32, Time)>,
     /// Calls of [`Policy::tick`] so far.
     ticks: u32,
     /// What is asked when nobody asks: for plots.
     sample: Ask,
+}
+
+/// An attempt under way.
+#[derive(Debug)]
+struct Under {
+    attempt: Attempt<Arc<Route>>,
+    /// Whether its session moves with it.
+    moves: bool,
 }
 
 /// Ticks of 250 ms between two sweeps.
@@ -41,20 +55,26 @@ impl Adaptive {
             select::Candidate {
                 route: Arc::new(route),
                 weight: it.weight,
-                price_input: it.price_input,
-                price_output: it.price_output,
+                // A nano-dollar is a thousand pico-dollars.
+                rates: Rates {
+                    input: (it.price_input * 1e3) as f32,
+                    output: (it.price_output * 1e3) as f32,
+                    ..Rates::default()
+                },
             }
         });
         Self {
             pool: Pool::new(candidates.collect(), *seat.tuning),
             attempts: Vec::new(),
+            homes: HashMap::new(),
             ticks: 0,
             sample: seat.sample,
         }
     }
 
     fn attempt(&mut self, flight: &Flight) -> Option<&mut Attempt<Arc<Route>>> {
-        self.attempts.get_mut(flight.slot)?.as_mut()
+        let under = self.attempts.get_mut(flight.slot)?.as_mut();
+        under.map(|it| &mut it.attempt)
     }
 }
 
@@ -69,6 +89,15 @@ impl Policy for Adaptive {
         Some(candidates.map(|it| f64::from(it.propensity)).collect())
     }
 
+    fn affinity(&self, session: u64, input: u32, now: Time) -> Option<Affinity> {
+        let (candidate, tokens, at) = *self.homes.get(&session)?;
+        let cached_tokens = affinity::cached_tokens(tokens, input, now.since(at));
+        (cached_tokens > 0).then_some(Affinity {
+            candidate,
+            cached_tokens,
+        })
+    }
+
     fn begin(&mut self, flight: &Flight, pick: &Pick) -> Option<Time> {
         let route = Arc::clone(&self.pool.candidates()[flight.route].route);
         let attempt = Attempt::begin(route, &flight.ask, pick, flight.sent);
@@ -76,7 +105,8 @@ impl Policy for Adaptive {
         if self.attempts.len() <= flight.slot {
             self.attempts.resize_with(flight.slot + 1, || None);
         }
-        self.attempts[flight.slot] = Some(attempt);
+        let moves = affinity::moves(&flight.ask, pick);
+        self.attempts[flight.slot] = Some(Under { attempt, moves });
         Some(overdue)
     }
 
@@ -99,8 +129,14 @@ impl Policy for Adaptive {
     }
 
     fn finish(&mut self, flight: &Flight, end: &End, now: Time) {
-        if let Some(attempt) = self.attempts.get_mut(flight.slot).and_then(Option::take) {
-            attempt.finish(end, now);
+        let Some(under) = self.attempts.get_mut(flight.slot).and_then(Option::take) else {
+            return;
+        };
+        under.attempt.finish(end, now);
+        if let (Some(session), true, Outcome::Success) = (flight.session, under.moves, end.outcome)
+        {
+            let turn = (flight.route, flight.ask.input_tokens, now);
+            self.homes.insert(session, turn);
         }
     }
 

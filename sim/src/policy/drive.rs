@@ -33,6 +33,7 @@ pub(crate) const ASK: Ask = Ask {
     max_tokens: None,
     deadline: None,
     probe_ok: false,
+    affinity: None,
 };
 
 /// Candidates with these weights, without told limits.
@@ -141,6 +142,7 @@ impl<P: Policy> Drive<P> {
             ask: self.ask,
             sent: self.now,
             first_byte: None,
+            session: None,
         };
         self.slots += 1;
         if let Decision::Picked(pick) = picked(route, 1.0) {

@@ -9,6 +9,7 @@
 
 use rand::rngs::SmallRng;
 use scoring::Outcome;
+use scoring::affinity::Affinity;
 use scoring::ceiling::LimitReport;
 use scoring::route::{Ask, End};
 use scoring::select::{Decision, Mode, Pick, Tried};
@@ -114,6 +115,8 @@ pub struct Flight {
     pub sent: Time,
     /// When its first token came, if it has.
     pub first_byte: Option<Time>,
+    /// The session whose turn it is.
+    pub session: Option<u64>,
 }
 
 /// Where a policy stands towards one candidate, for plots.
@@ -135,6 +138,12 @@ pub trait Policy {
     /// Changes nothing, and so can be asked about a request that somebody else decided.
     fn propensities(&self, moment: &Moment<'_>) -> Option<Vec<f64>> {
         let _ = moment;
+        None
+    }
+
+    /// Where the session is at home that asks a turn of `input` tokens, for policies that follow sessions.
+    fn affinity(&self, session: u64, input: u32, now: Time) -> Option<Affinity> {
+        let _ = (session, input, now);
         None
     }
 

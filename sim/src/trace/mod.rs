@@ -39,6 +39,8 @@ pub struct Trace {
     pub requests: Vec<Request>,
     /// Identities of prefix blocks; each request names a range of them.
     pub blocks: Vec<u64>,
+    /// Whether a request's first block names its session, of which every prompt begins as the one before.
+    pub sessions: bool,
     /// What was observed of each request, where the source tells; else empty.
     pub seen: Vec<Seen>,
     /// Names of the routes that [`Seen::route`] counts.
@@ -68,6 +70,13 @@ impl Trace {
         let from = request.block as usize;
         let range = from..from + usize::from(request.blocks);
         self.blocks.get(range).unwrap_or_default()
+    }
+
+    /// The session that one of its requests is a turn of, if the source tells.
+    #[must_use]
+    pub fn session_of(&self, request: &Request) -> Option<u64> {
+        let first = self.blocks_of(request).first();
+        first.copied().filter(|_| self.sessions)
     }
 }
 

@@ -273,6 +273,7 @@ fn why(step: usize, part: f64, near: &mut impl FnMut(f64, f64) -> f64) -> Why {
         utilisation_ms: if at == 2 { 40.0 } else { 0.0 },
         failure_ms: 1.9,
         price_ms: 12.0,
+        affinity_ms: 0.0,
         failure: 0.001,
         utilisation: near(0.5 + 0.2 * at as f64, 0.05) as f32,
         score: near(0.98, 0.02) as f32,

@@ -164,6 +164,7 @@ impl VariableResolver for Rehearsal {
         let value: Value = match variable {
             "stream" => false.into(),
             "input_tokens" | "max_tokens" | "hour" => 1_i64.into(),
+            "budget_left" => 1.0_f64.into(),
             "headers" => Value::from(std::collections::HashMap::<String, String>::new()),
             known if VARIABLES.contains(&known) => "".into(),
             _ => return None,

@@ -13,7 +13,7 @@ use crate::config::rules::CREDENTIALS;
 const DEEPEST_TREE: usize = 24;
 
 /// What an expression may name, and a value that each may have.
-pub(super) const VARIABLES: [&str; 9] = [
+pub(super) const VARIABLES: [&str; 10] = [
     "model",
     "endpoint",
     "stream",
@@ -23,6 +23,7 @@ pub(super) const VARIABLES: [&str; 9] = [
     "key",
     "team",
     "hour",
+    "budget_left",
 ];
 
 /// Names of types, which an expression may compare with.

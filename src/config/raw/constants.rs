@@ -269,6 +269,8 @@ group! {
         failed_attempt_ms: f32,
         /// Milliseconds that a thousandth of a dollar is worth (`λ`); range 0 to 1000000.
         ms_per_millidollar: f32,
+        /// Part that counts of what a session's route saves by the tokens that it still keeps; range 0 to 1. At 0 sessions are not followed.
+        affinity: f32,
         /// Utilisation from which a route becomes dearer; range 0 to 0.99.
         busy_from: f32,
         /// Extra latency at full utilisation, as a part of the latency; range 0 to 10.

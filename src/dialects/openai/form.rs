@@ -69,6 +69,7 @@ pub fn peek<'a>(body: &'a [u8], content_type: &str) -> Result<Peek<'a>, PeekErro
         max_tokens: None,
         usage: UsageWish::Asked,
         input_tokens: u32::try_from(body.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX),
+        session: None,
     })
 }
 

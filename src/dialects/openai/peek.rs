@@ -10,6 +10,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -35,6 +36,8 @@ pub struct Peek<'a> {
     pub usage: UsageWish,
     /// Input tokens, estimated from the body's length.
     pub input_tokens: u32,
+    /// The JSON string by which the client names its session, with the quotes, if it does.
+    pub session: Option<&'a str>,
 }
 
 /// Where a request names its model.
@@ -106,6 +109,10 @@ struct Governed<'a> {
     max_output_tokens: Option<&'a RawValue>,
     #[serde(borrow, default)]
     n: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    prompt_cache_key: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    metadata: Option<&'a RawValue>,
     /// Only so that a second list of tools is refused.
     #[serde(borrow, default, rename = "tools")]
     _tools: Option<&'a RawValue>,
@@ -122,6 +129,14 @@ fn even_null<'de: 'a, 'a, D: serde::Deserializer<'de>>(
 struct StreamOptions {
     #[serde(default)]
     include_usage: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Metadata<'a> {
+    #[serde(borrow, default)]
+    session_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    user_id: Option<&'a RawValue>,
 }
 
 /// Gemini's bodies: neither model nor stream flag is in them.
@@ -188,6 +203,7 @@ pub fn peek(body: &[u8]) -> Result<Peek<'_>, PeekError> {
             .map(|most| most.saturating_mul(choices)),
         usage: usage_wish(text, governed.stream_options)?,
         input_tokens: tokens(body),
+        session: session(governed.prompt_cache_key, governed.metadata),
     })
 }
 
@@ -211,6 +227,7 @@ pub fn peek_named<'a>(body: &'a [u8], model: &'a str) -> Result<Peek<'a>, PeekEr
         max_tokens: most,
         usage: UsageWish::Asked,
         input_tokens: tokens(body),
+        session: None,
     })
 }
 
@@ -238,6 +255,22 @@ fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
         return serde_json::from_str(text).ok().map(Cow::Owned);
     }
     Some(Cow::Borrowed(inner))
+}
+
+/// What of a body names a session: the key of the prompt's cache, else what agents put into the metadata.
+///
+/// A plain `user_id` is a person, who may have several sessions; Claude Code's holds the session's id and says so.
+fn session<'a>(key: Option<&'a RawValue>, metadata: Option<&'a RawValue>) -> Option<&'a str> {
+    // Two quotes are no name.
+    let named =
+        |raw: &'a RawValue| Some(raw.get()).filter(|it| it.len() > 2 && it.starts_with('"'));
+    if let Some(key) = key.and_then(named) {
+        return Some(key);
+    }
+    let metadata: Metadata<'a> = serde_json::from_str(metadata?.get()).ok()?;
+    let user = metadata.user_id.and_then(named);
+    let user = user.filter(|it| memmem::find(it.as_bytes(), b"session").is_some());
+    metadata.session_id.and_then(named).or(user)
 }
 
 /// A whole number that fits; anything else is left for the provider to complain about.
@@ -312,6 +345,33 @@ mod tests {
             Ok(UsageWish::Options(30..34))
         );
         assert!(wish(r#"{"model":"m","stream_options":3}"#).is_err());
+    }
+
+    #[test]
+    fn sessions_are_named_in_several_ways() {
+        let check = |rest: &str, expected: Option<&str>| {
+            let body = format!("{{\"model\":\"m\"{rest}}}");
+            assert_eq!(peek(body.as_bytes()).unwrap().session, expected, "{rest}");
+        };
+        check("", None);
+        check(r#","prompt_cache_key":"k1""#, Some(r#""k1""#));
+        check(r#","prompt_cache_key":"""#, None);
+        check(r#","prompt_cache_key":null"#, None);
+        check(r#","prompt_cache_key":7"#, None);
+        check(r#","metadata":null"#, None);
+        check(r#","metadata":[1]"#, None);
+        check(r#","metadata":{"session_id":"s"}"#, Some(r#""s""#));
+        check(r#","metadata":{"session_id":{}}"#, None);
+        check(r#","metadata":{"user_id":"anna"}"#, None);
+        let claude = r#""{\"device_id\":\"d\",\"session_id\":\"s\"}""#;
+        check(
+            &format!(r#","metadata":{{"user_id":{claude}}}"#),
+            Some(claude),
+        );
+        check(
+            r#","metadata":{"session_id":"s"},"prompt_cache_key":"k""#,
+            Some(r#""k""#),
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use scoring::Class;
 use scoring::time::Span;
 
 use super::{Format, Malformed, Note, Read, TraceError};
-use crate::trace::{MOST_BLOCKS, MOST_REQUESTS, Request, Seen, Trace};
+use crate::trace::{BLOCK_TOKENS, MOST_BLOCKS, MOST_REQUESTS, Request, Seen, Trace};
 
 /// Malformed lines kept; the rest is counted.
 const MALFORMED_KEPT: usize = 20;
@@ -23,6 +23,9 @@ const LONGEST_REASON: usize = 200;
 
 /// Longest name of a model, a tenant or a route, in bytes.
 const LONGEST_NAME: usize = 256;
+
+/// Most prefix blocks of a session's turn: 33 million tokens, as many as a request can have.
+const MOST_SHARED: u32 = 65_535;
 
 /// What is wrong with a line, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub(super) struct Entry<'a> {
     pub(super) max_tokens: Option<u32>,
     pub(super) deadline: Option<Span>,
     pub(super) blocks: &'a [u64],
+    /// The session whose turn it is: its prompt begins as those of the session's other turns.
+    pub(super) session: Option<u64>,
     pub(super) model: Option<&'a str>,
     pub(super) tenant: Option<&'a str>,
     pub(super) route: Option<&'a str>,
@@ -75,6 +80,7 @@ impl Entry<'_> {
             max_tokens: None,
             deadline: None,
             blocks: &[],
+            session: None,
             model: None,
             tenant: None,
             route: None,
@@ -235,7 +241,10 @@ impl Gather {
     /// # Errors
     /// What no trace can hold.
     pub(super) fn push(&mut self, entry: &Entry<'_>) -> Result<(), Flaw> {
-        let blocks = u16::try_from(entry.blocks.len());
+        let shared = entry
+            .session
+            .map_or(0, |_| (entry.input / BLOCK_TOKENS).max(1));
+        let blocks = u16::try_from(entry.blocks.len() + shared.min(MOST_SHARED) as usize);
         let blocks = blocks.map_err(|_| Flaw::line("has more than 65 535 prefix blocks"))?;
         let name = |names: &mut Names, name: Option<&str>| name.map(|it| names.get(it));
         let model = name_of(name(&mut self.models, entry.model))?;
@@ -255,6 +264,13 @@ impl Gather {
             tenant,
         });
         self.trace.blocks.extend_from_slice(entry.blocks);
+        if let Some(session) = entry.session {
+            // The first is the session's own name, so that it can be written again.
+            let named =
+                (0..shared.min(MOST_SHARED)).map(|block| session.wrapping_add(block.into()));
+            self.trace.blocks.extend(named);
+            self.trace.sessions = true;
+        }
         if let Some(seen) = entry.seen {
             self.any_seen = true;
             self.trace.seen.push(Seen {

@@ -5,7 +5,7 @@
 //!
 //! # Invariants
 //! - `t_us`, `in` and `out` are needed; whatever else is missing or null is not known.
-//! - What [`write_line`] writes reads back as the same request, but that of several prefix blocks none is kept and a deadline is cut to whole ms.
+//! - What [`write_line`] writes reads back as the same request, but that prefix blocks which name no session are lost unless there is only one, and a deadline is cut to whole ms.
 
 use std::io::{self, Write};
 
@@ -115,7 +115,7 @@ fn entry<'a>(line: &'a Line<'_>, bytes: &[u8]) -> Result<Entry<'a>, Flaw> {
         class,
         max_tokens: line.max_tokens,
         deadline: line.deadline_ms.map(Span::from_millis),
-        blocks: line.prefix.as_slice(),
+        session: line.prefix,
         model: line.model.as_deref(),
         tenant: line.tenant.as_deref(),
         route: line.route.as_deref(),
@@ -163,7 +163,7 @@ fn line_of<'a>(trace: &'a Trace, request: &Request, seen: Option<&Seen>) -> Line
     };
     let prefix = match trace.blocks_of(request) {
         [one] => Some(*one),
-        _ => None,
+        _ => trace.session_of(request),
     };
     let route = |route: Option<u16>| route.and_then(|it| name(&trace.routes, it));
     Line {

@@ -47,6 +47,7 @@ pub fn synthetic(traffic: &[Traffic], duration: Span, seed: u64) -> Trace {
     let mut trace = Trace {
         models: vec![ONLY.to_owned()],
         tenants: vec![ONLY.to_owned()],
+        sessions: true,
         ..Trace::default()
     };
     let streams = traffic.iter().zip(0_u64..);

@@ -104,6 +104,7 @@ fn scaled(trace: &Trace, scale: f64, seed: u64) -> Trace {
     let mut out = Trace {
         models: trace.models.clone(),
         tenants: trace.tenants.clone(),
+        sessions: trace.sessions,
         ..Trace::default()
     };
     for copy in 0..scale.ceil() as u64 {
@@ -169,6 +170,7 @@ pub fn part(trace: &Trace, from: Span, until: Span) -> Trace {
         routes: trace.routes.clone(),
         models: trace.models.clone(),
         tenants: trace.tenants.clone(),
+        sessions: trace.sessions,
         ..Trace::default()
     };
     for request in &trace.requests[range] {

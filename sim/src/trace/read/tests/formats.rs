@@ -242,6 +242,7 @@ fn what_is_written_reads_back_the_same() {
     let trace = Trace {
         requests: requests.collect(),
         blocks: (1 << 60..).take(Outcome::COUNT).collect(),
+        sessions: true,
         seen: seen.to_vec(),
         routes: vec!["a\"\n".to_owned(), "b".to_owned()],
         models: vec!["m".to_owned(), "n".to_owned()],
