@@ -124,9 +124,10 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
     };
     let budget = RetryBudget::new(&config.tuning);
     let config = Arc::new(config);
-    let serving = Serving::build(Arc::clone(&config), &lasting, mock)?;
+    let book = book(&config);
+    let serving = Serving::build(Arc::clone(&config), &lasting, (mock, &book))?;
     let serving = match &lasting.ledger {
-        Some(ledger) => governed(serving, ledger, &ledger.roster.load())?,
+        Some(ledger) => governed(serving, (ledger, &ledger.roster.load()), &book)?,
         None => serving,
     };
     let shared = Arc::new(Shared {
@@ -164,15 +165,22 @@ fn books(config: &Config) -> Result<Option<Opened>, StartError> {
 }
 
 /// What is served, with its prices and numbers.
-fn governed(serving: Serving, ledger: &Ledger, roster: &Roster) -> Result<Serving, NamesError> {
-    let config = &serving.config;
+fn governed(
+    serving: Serving,
+    books: (&Ledger, &Roster),
+    book: &Arc<Book>,
+) -> Result<Serving, NamesError> {
+    let tills = Tills::of(&serving, books, book)?;
+    Ok(serving.with_tills(tills))
+}
+
+/// The prices of a configuration.
+fn book(config: &Config) -> Arc<Book> {
     let (catalogue, not_read) = Book::catalogue_of(&config.governance.data);
     if let Some(error) = not_read {
         tracing::warn!(%error, "the prices inside the program hold instead");
     }
-    let book = Arc::new(Book::of(catalogue, config));
-    let tills = Tills::of(&serving, (ledger, roster), &book)?;
-    Ok(serving.with_tills(tills))
+    Arc::new(Book::of(catalogue, config))
 }
 
 fn bind(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
@@ -494,11 +502,12 @@ fn take_over(shared: &Shared, config: Config, mock: Option<SocketAddr>) -> Resul
         }
     }
     let config = Arc::new(config);
-    let serving = Serving::build(Arc::clone(&config), &shared.lasting, mock)?;
+    let book = book(&config);
+    let serving = Serving::build(Arc::clone(&config), &shared.lasting, (mock, &book))?;
     match &shared.lasting.ledger {
         Some(ledger) => {
             let roster = ledger.draw_up(&config, &config.tenants)?;
-            let serving = governed(serving, ledger, &roster)?;
+            let serving = governed(serving, (ledger, &roster), &book)?;
             shared.serving.store(Arc::new(serving));
             ledger.seat(roster);
         }

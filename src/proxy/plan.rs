@@ -28,6 +28,7 @@ use crate::dialects::format::{Endpoint, Format};
 use crate::dialects::openai::form;
 use crate::dialects::openai::peek::{self, Peek, PeekError};
 use crate::dialects::responses;
+use crate::governance::Member;
 use crate::images::USUAL_WORK;
 use crate::observe::metrics::Refused;
 use crate::routing::Maker;
@@ -45,7 +46,7 @@ const TEAM: &str = "x-trimtab-team";
 /// Where the name of the key of who asks is said, where no key says it.
 const KEY: &str = "x-trimtab-key";
 
-/// What is left of the budgets of who asks, as long as nobody keeps any.
+/// What is left of the budgets of who asks, where there are none.
 const UNBOUND: f64 = 1.0;
 
 /// Why there is no plan.
@@ -244,7 +245,7 @@ fn chosen(life: &Life, model: &Model, asked: &Asked, peek: &Peek<'_>) -> Option<
             |payer| payer.team.as_ref().map_or("", |team| &team.name),
         ),
         hour: clock::hour(),
-        budget_left: UNBOUND,
+        budget_left: payer.map_or(UNBOUND, Member::share_left),
     };
     rules::choose(&model.rules, &facts, &mut |(expression, why)| {
         if expression.is_untold() {

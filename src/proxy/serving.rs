@@ -19,7 +19,7 @@ use super::listing::Listing;
 use super::picture::Studio;
 use super::recollection::Recollections;
 use super::sign::Signer;
-use super::till::Tills;
+use super::till::{self, Tills};
 use super::tokens::Tokens;
 use crate::config::{BaseUrl, Config, Dialect, HttpVersion, Key, LimitDialect, Provider, Scheme};
 use crate::dialects::bedrock::credentials::Credentials;
@@ -27,11 +27,10 @@ use crate::dialects::fixed::Omitted;
 use crate::dialects::format::{Endpoint, Format, Speaker};
 use crate::dialects::meeting::Malformed;
 use crate::dialects::openai::splice::ModelName;
+use crate::governance::prices::Book;
 use crate::governance::{Ledger, Sources};
 use crate::observe::metrics::{Metrics, ModelHandles, RouteHandles};
-use crate::routing::{
-    Maker, Makers, Model, Purposes, Registry, Sessions, Snapshot, Target, written_rates,
-};
+use crate::routing::{Maker, Makers, Model, Purposes, Registry, Sessions, Snapshot, Target};
 use crate::upstream::{self, Origin, Origins, Protocol, TlsError, Transport};
 
 /// Why a checked configuration cannot be served.
@@ -194,14 +193,14 @@ pub struct Lasting {
 }
 
 impl Serving {
-    /// Resolves a checked configuration; `mock` is where the stand-in providers listen.
+    /// Resolves a checked configuration at the prices of a book; `mock` is where the stand-in providers listen.
     ///
     /// # Errors
     /// [`BuildError`]; nothing is changed then.
     pub fn build(
         config: Arc<Config>,
         lasting: &Lasting,
-        mock: Option<SocketAddr>,
+        (mock, book): (Option<SocketAddr>, &Book),
     ) -> Result<Self, BuildError> {
         let endpoints = config
             .providers
@@ -216,7 +215,8 @@ impl Serving {
                     .is_some_and(|endpoint| speaker(provider, model).format(*endpoint).is_some())
             },
         };
-        let routing = Snapshot::new(&config, &lasting.registry, purposes, &written_rates);
+        let rating = till::rating(book);
+        let routing = Snapshot::new(&config, &lasting.registry, purposes, &rating);
         let mut wires = Vec::with_capacity(routing.models.len());
         for model in &routing.models {
             let of_model = model

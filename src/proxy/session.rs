@@ -24,9 +24,6 @@ static NAMES: [HeaderName; 4] = [
     HeaderName::from_static("session-id"),
 ];
 
-/// The tenant of who asks, as long as nobody tells tenants apart.
-const TENANT: u64 = 0;
-
 /// A turn of a session.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Turn {
@@ -44,8 +41,10 @@ impl Turn {
         }
         let name = named(&asked.headers).or_else(|| peek.session.map(str::as_bytes))?;
         let sessions = &life.worker.shared.lasting.sessions;
+        // Who has no key is told apart from nobody.
+        let tenant = life.payer.as_ref().map_or(0, |payer| payer.number.into());
         Some(Self {
-            session: sessions.session(TENANT, &peek.model, name),
+            session: sessions.session(tenant, &peek.model, name),
             tokens: peek.input_tokens,
         })
     }

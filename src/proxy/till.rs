@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use super::serving::Serving;
-use crate::config::{Config, RouteSpec};
+use scoring::cost::Rates;
+
+use crate::config::{Config, Provider, RouteSpec};
 use crate::governance::journal::{Kind, NamesError};
 use crate::governance::prices::{Book, Tariff};
 use crate::governance::{Ledger, Payee, Roster};
@@ -97,6 +99,20 @@ impl Tills {
             version: book.version(),
             book: Some(Arc::clone(book)),
         })
+    }
+}
+
+/// What the tokens of a route cost by a book, for whoever weighs routes.
+pub(super) fn rating(book: &Book) -> impl Fn(&Provider, &RouteSpec) -> Rates {
+    |provider, spec| {
+        let tariff = book.of_route(provider, spec).unwrap_or_default();
+        let pico = |rate: Option<u64>| rate.unwrap_or(0) as f32;
+        let standard = tariff.standard;
+        Rates {
+            input: pico(standard.input),
+            cached: pico(standard.cache_read),
+            output: pico(standard.output),
+        }
     }
 }
 

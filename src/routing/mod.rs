@@ -20,4 +20,4 @@ pub use gate::{Full, Gate, Pass};
 pub use makers::{Maker, Makers};
 pub use registry::{Identity, Registry};
 pub use sessions::{Home, Session, Sessions, Turn};
-pub use snapshot::{Choice, Model, Purposes, Rating, Snapshot, Target, written_rates};
+pub use snapshot::{Choice, Model, Purposes, Rating, Snapshot, Target};

@@ -65,19 +65,6 @@ pub struct Choice {
 /// What the tokens of a route cost; prices are somebody else's affair, here they are numbers.
 pub type Rating<'a> = &'a dyn Fn(&Provider, &RouteSpec) -> Rates;
 
-/// Pico-dollars in a nano-dollar.
-const PICO_PER_NANO: f64 = 1_000.0;
-
-/// The rates that the configuration has at the route itself.
-#[must_use]
-pub fn written_rates(_: &Provider, spec: &RouteSpec) -> Rates {
-    Rates {
-        input: (spec.price_input * PICO_PER_NANO) as f32,
-        output: (spec.price_output * PICO_PER_NANO) as f32,
-        ..Rates::default()
-    }
-}
-
 /// What requests may ask of a route, and which providers can do it.
 ///
 /// What a purpose is, is the request path's affair; here it is a number.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use trimtab::config::{self, Config, Paint, Surroundings};
-use trimtab::governance::{Ledger};
+use trimtab::governance::Ledger;
 use trimtab::mock::{Mock, Running, Script};
 use trimtab::store::{Database, Entry, Filter};
 
