@@ -8,6 +8,7 @@ use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 
 use super::ask::Extra;
+use super::bill::SOUND_MILLIS;
 use super::embedding;
 use super::endpoint::{Endpoint, Media};
 use super::narration::{Narration, Whole};
@@ -47,7 +48,7 @@ pub(super) fn whole(plan: &Plan, body: &Value) -> Whole {
         Some("verbose_json") => json!({
             "task": if plan.ask.endpoint == Endpoint::Media(Media::Translation) { "translate" } else { "transcribe" },
             "language": "english",
-            "duration": 1.0,
+            "duration": f64::from(SOUND_MILLIS) / 1_000.0,
             "text": text,
             "segments": [{"id": 0, "seek": 0, "start": 0.0, "end": 1.0, "text": text}],
         }),

@@ -17,6 +17,7 @@ use hyper::{HeaderMap, Method};
 use scoring::time::Span;
 use serde::{Serialize, Serializer};
 
+use super::bill::Billed;
 use super::catalogue::Fault;
 
 /// Attempts kept: more than a test makes between two looks, and some 4 MB at most.
@@ -68,6 +69,8 @@ pub struct Attempt {
     pub input_tokens: u32,
     /// Output tokens handed to the connection so far.
     pub output_tokens: u32,
+    /// What the client is billed for so far.
+    pub billed: Billed,
     /// Status sent; 0 if none was.
     pub status: u16,
     /// How it ended.
@@ -167,6 +170,7 @@ impl Attempt {
             stream: false,
             input_tokens: 0,
             output_tokens: 0,
+            billed: Billed::default(),
             status: 0,
             end: End::Open,
             fault: None,

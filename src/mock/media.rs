@@ -119,14 +119,59 @@ pub(super) fn partial_images(plan: &Plan) -> u32 {
     }
 }
 
+/// The pictures that are made at once; a stream makes one.
+pub(super) fn pictures_made(plan: &Plan) -> u32 {
+    match &plan.ask.extra {
+        Extra::Body(body) if !plan.ask.stream => clamp(count(body)),
+        _ => 1,
+    }
+}
+
+/// Output tokens that a picture is billed as; none where it is billed as one.
+pub(super) fn picture_tokens(plan: &Plan) -> u32 {
+    if is_older(plan) && !plan.ask.stream {
+        0
+    } else {
+        clamp(PICTURE_TOKENS)
+    }
+}
+
+/// Characters that are to be spoken.
+pub(super) fn characters(plan: &Plan) -> u32 {
+    match &plan.ask.extra {
+        Extra::Body(body) => {
+            clamp(body["input"].as_str().map_or(0, |it| it.chars().count()) as u64)
+        }
+        _ => 0,
+    }
+}
+
+/// Whether a transcript tells how long the sound was, and not how many tokens it had.
+pub(super) fn tells_length(plan: &Plan) -> bool {
+    match &plan.ask.extra {
+        Extra::Body(body) => !plan.ask.stream && body["response_format"] == "verbose_json",
+        _ => false,
+    }
+}
+
+/// The pictures that a body asks for.
+fn count(body: &Value) -> u64 {
+    number(&body["n"]).unwrap_or(1).clamp(1, PICTURES)
+}
+
+/// Whether the model is one that is billed by the picture.
+fn is_older(plan: &Plan) -> bool {
+    plan.ask.model.starts_with("dall-e")
+}
+
 /// A number in a body, or as text in a form.
 fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
 fn pictures(plan: &Plan, body: &Value) -> Value {
-    let count = number(&body["n"]).unwrap_or(1).clamp(1, PICTURES);
-    let is_older = plan.ask.model.starts_with("dall-e");
+    let count = count(body);
+    let is_older = is_older(plan);
     let by_url =
         body["response_format"] == "url" || (is_older && body["response_format"] != "b64_json");
     let picture = if by_url {

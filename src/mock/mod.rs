@@ -17,6 +17,7 @@ mod audio;
 mod azure;
 mod bedrock;
 mod bedrock_rules;
+mod bill;
 mod catalogue;
 mod cohere;
 mod control;
@@ -58,6 +59,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use bill::Billed;
 pub use catalogue::{Fault, Kind};
 pub use error::MockError;
 pub use ledger::{Attempt, CAPACITY, End, REQUEST_BYTES, REQUESTS, Received, Total};

@@ -15,6 +15,7 @@ use tokio::time::{sleep, sleep_until};
 
 use super::answer::{Answer, Broken, Link, Source};
 use super::ask::Ask;
+use super::bill::Bill;
 use super::catalogue::Kind;
 use super::faults::{Strike, is_fault_model};
 use super::ledger::{End, Received};
@@ -129,7 +130,7 @@ async fn charge(
         .strike
         .map_or(Twist::None, |it| Twist::of(it.fault, plan.output));
     if call.strike.is_some_and(|it| it.fault.kind == Kind::Deaf) {
-        work_on(&witness, pace.whole(plan.output), plan.output);
+        work_on(&witness, pace.whole(plan.output), &plan);
     }
     let ready = call.now.plus(pace.whole(plan.output));
     responses::remember(provider, &plan, call.request, ready);
@@ -197,12 +198,13 @@ fn over_limit(voice: Voice, refusal: &Refusal, plan: &Plan, vendor: Vendor) -> R
 }
 
 /// Streams an answer; headers go out when the first token is due, or at once where the twist says so.
-async fn stream(witness: Witness, call: Call<'_>, course: Course) -> Response<Answer> {
+async fn stream(mut witness: Witness, call: Call<'_>, course: Course) -> Response<Answer> {
     let Course { plan, pace, twist } = course;
     if pace.first > Span::ZERO && !twist.headers_first() {
         sleep_until(clock::instant_at(call.now.plus(pace.first))).await;
     }
     witness.status(200);
+    witness.bill(Bill::of(&plan));
     let end = if twist.spoils() {
         End::Faulted
     } else {
@@ -230,6 +232,9 @@ async fn whole(mut witness: Witness, call: Call<'_>, course: Course) -> Response
         sleep_until(clock::instant_at(call.now.plus(due))).await;
     }
     witness.status(200);
+    // A whole answer has been made, whatever becomes of it on its way.
+    let bill = Bill::of(&plan).whole(narration::tokens(&plan));
+    witness.bill(Bill::at_once(bill));
     let Whole { kind, body } = narration::whole(&plan, &witness.state, witness.provider());
     let intact = !twist.spoils_whole();
     if intact {
@@ -293,8 +298,9 @@ fn plan(witness: &Witness, ask: Ask, call: &Call<'_>) -> Plan {
 }
 
 /// Has the provider work to the end of an answer whether or not the client stays.
-fn work_on(witness: &Witness, due: Span, output: u32) {
+fn work_on(witness: &Witness, due: Span, plan: &Plan) {
     let (state, seq) = (Rc::clone(&witness.state), witness.seq);
+    let (output, billed) = (plan.output, Bill::of(plan).whole(narration::tokens(plan)));
     tokio::task::spawn_local(async move {
         sleep(due.into()).await;
         let age = state.age().as_micros();
@@ -302,7 +308,7 @@ fn work_on(witness: &Witness, due: Span, output: u32) {
             && attempt.end == End::ClientLeft
         {
             (attempt.end, attempt.ended_us) = (End::AnsweredNobody, age);
-            attempt.output_tokens = output;
+            (attempt.output_tokens, attempt.billed) = (output, billed);
         }
     });
 }

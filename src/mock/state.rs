@@ -14,6 +14,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use scoring::time::{Span, Time};
 
+use super::bill::Bill;
 use super::catalogue::{Fault, Kind};
 use super::error::MockError;
 use super::faults::Faults;
@@ -64,6 +65,8 @@ pub(super) struct Witness {
     path: &'static str,
     input: u32,
     sent: u32,
+    /// How it is billed, once there is an answer.
+    bill: Bill,
     ended: bool,
 }
 
@@ -170,6 +173,7 @@ impl Witness {
             path,
             input,
             sent: 0,
+            bill: Bill::default(),
             ended: false,
         }
     }
@@ -192,8 +196,17 @@ impl Witness {
     /// Notes output tokens handed to the connection.
     pub(super) fn sent(&mut self, tokens: u32) {
         self.sent = self.sent.saturating_add(tokens);
-        let sent = self.sent;
-        self.amend(|attempt| attempt.output_tokens = sent);
+        let (sent, each) = (self.sent, self.bill.each);
+        self.amend(|attempt| {
+            attempt.output_tokens = sent;
+            attempt.billed = attempt.billed.plus_times(each, tokens);
+        });
+    }
+
+    /// Bills an answer from here on.
+    pub(super) fn bill(&mut self, bill: Bill) {
+        self.bill = bill;
+        self.amend(|attempt| attempt.billed = bill.start);
     }
 
     /// Has what stays unused of `output` tokens given back to `key` at the end.
@@ -209,7 +222,13 @@ impl Witness {
     fn close(&mut self, end: End) {
         self.ended = true;
         let age = self.state.age().as_micros();
-        self.amend(|attempt| (attempt.end, attempt.ended_us) = (end, age));
+        let last = self.bill.end;
+        self.amend(|attempt| {
+            (attempt.end, attempt.ended_us) = (end, age);
+            if end == End::Completed {
+                attempt.billed = attempt.billed.plus(last);
+            }
+        });
         let provider = self.provider();
         self.state.ledger.borrow_mut().count(&Total {
             provider: Rc::clone(&provider.name),

@@ -9,6 +9,7 @@
 mod anthropic;
 mod azure;
 mod bedrock;
+mod bill;
 mod cohere;
 mod conduct;
 mod gemini;

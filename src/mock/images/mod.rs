@@ -31,6 +31,7 @@ use scoring::time::Span;
 use tokio::time::{sleep, sleep_until};
 
 use super::answer::{Answer, Broken, Link};
+use super::bill::Bill;
 use super::catalogue::Kind;
 use super::faults::{Strike, Victim};
 use super::ledger::{Attempt, End, Received};
@@ -192,7 +193,7 @@ async fn serve(
 
 /// Takes a job on, and answers at once, when it is done, or when the client's patience is.
 async fn submit(
-    witness: Witness,
+    mut witness: Witness,
     door: &Door,
     ask: &Ask,
     (heard, fault): (&Heard<'_>, Option<Kind>),
@@ -210,6 +211,10 @@ async fn submit(
     }
     let job = begin(&witness, door, ask, fault == Some(Kind::ContentPolicy));
     witness.state.jobs.borrow_mut().take_on(job.clone());
+    // What a filter stops is not billed.
+    if !job.moderated {
+        witness.bill(Bill::at_once(wording::billed(&job)));
+    }
     let patience = match maker {
         Maker::OpenAi | Maker::Stability | Maker::FalSync => Some(job.done),
         Maker::Replicate => ask.wait.map(|wait| {

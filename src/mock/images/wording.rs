@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::Said;
 use super::doors::Maker;
 use super::jobs::{Job, Stage};
+use crate::mock::bill::Billed;
 use crate::mock::catalogue::{Fault, Kind};
 
 /// A PNG of one pixel.
@@ -21,6 +22,26 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0
 /// The same in base64.
 const PNG_BASE64: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mNocFAAAAIkAOGVpLGLAAAAAElFTkSuQmCC";
+
+/// Tokens that OpenAI's pictures are billed as, whatever they are: taken in, and made.
+const TOKENS: (u32, u32) = (44, 1_056);
+
+/// What a job is billed for.
+pub(super) fn billed(job: &Job) -> Billed {
+    let alone = matches!(job.maker, Maker::Stability | Maker::Bfl) || job.ask.partial.is_some();
+    let images = if alone { 1 } else { job.ask.n };
+    let (input_tokens, output_tokens) = match job.maker {
+        Maker::OpenAi => TOKENS,
+        _ => (0, 0),
+    };
+    Billed {
+        input_tokens,
+        output_tokens,
+        image_tokens: output_tokens,
+        images: u32::try_from(images).unwrap_or(u32::MAX),
+        ..Billed::default()
+    }
+}
 
 /// The bytes of a picture.
 pub(super) fn picture(seed: u64, media: &'static str) -> Said {
@@ -186,7 +207,7 @@ fn openai(job: &Job, moderated: bool, urls: &[String]) -> Said {
             "type": "image_generation_user_error", "param": null, "code": "moderation_blocked"}});
         return Said::json(400, &body);
     }
-    let usage = json!({"total_tokens": 1_100, "input_tokens": 44, "output_tokens": 1_056});
+    let usage = json!({"total_tokens": TOKENS.0 + TOKENS.1, "input_tokens": TOKENS.0, "output_tokens": TOKENS.1});
     if let Some(partial) = job.ask.partial {
         let event = |kind: &str, more: (&str, Value)| {
             let mut data = json!({"type": kind, "b64_json": PNG_BASE64, "created_at": 1, "output_format": "png"});
