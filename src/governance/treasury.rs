@@ -321,3 +321,6 @@ fn window(schedule: &Schedule, start: i64) -> Window {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
