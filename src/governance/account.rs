@@ -161,6 +161,16 @@ impl Account {
         }
     }
 
+    /// What is settled now counts from the beginning of which window, or slice, if what was reserved was to count from `reserved`; seconds since 1970.
+    ///
+    /// Aligned windows keep what was reserved in them; a rolling budget counts money from when it was spent.
+    pub(super) fn settles_in(&self, reserved: i64) -> i64 {
+        match &self.turns {
+            Turns::Whole(_) => reserved,
+            Turns::Sliced(_) => self.began(),
+        }
+    }
+
     /// Begins `window`, if it does not begin before the present one ends.
     fn roll(&self, window: Window) {
         let Turns::Whole(present) = &self.turns else {

@@ -129,6 +129,11 @@ impl Hold {
         self.amount
     }
 
+    /// The accounts that it is reserved on, in the order of their charges.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.held.iter().flatten().map(|(account, _)| &**account)
+    }
+
     /// Sets what it is settled at when it is dropped untold: what is reserved, unless this is called.
     pub fn if_untold(&mut self, amount: Nano) {
         self.untold = amount;

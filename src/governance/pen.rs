@@ -190,7 +190,7 @@ impl Pen {
             request: bill.asked.request,
             tokens: spent.tokens,
             flags: spent.flags.and(overrun),
-            slots: bill.slots,
+            slots: settled_in(&bill),
         };
         // Written first: a crash in between leaves what is on disk, which is the truth.
         self.write(settle);
@@ -233,6 +233,19 @@ impl Pen {
             self.lost += 1;
         }
     }
+}
+
+/// Whom a settlement charges: a restart must not let it expire sooner than the accounts do.
+fn settled_in(bill: &Bill) -> Slots {
+    let mut slots = Slots::default();
+    for (slot, account) in bill.slots.as_slice().iter().zip(bill.hold.accounts()) {
+        // There is room: they were slots before.
+        let _ = slots.push(Slot {
+            account: slot.account,
+            start: account.settles_in(slot.start),
+        });
+    }
+    slots
 }
 
 fn record(bill: &Bill, amount: Nano) -> Reserve {

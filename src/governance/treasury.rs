@@ -352,3 +352,6 @@ fn window(schedule: &Schedule, start: i64) -> Window {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

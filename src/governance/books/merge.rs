@@ -102,6 +102,8 @@ fn settled(before: Option<&Entry>, settle: &Settle) -> Merged {
     entry.ended = Some(settle.at);
     entry.flags = settle.flags.bits();
     entry.used = used(&settle.tokens);
+    // A rolling budget is charged for when the money was spent, which only the settlement knows.
+    entry.slots.clear();
     attribute(&mut entry, &settle.parties, settle.request, &settle.slots);
     Merged::Changed(entry)
 }
@@ -126,7 +128,7 @@ fn adjusted(before: Option<&Entry>, adjust: &Adjust) -> Merged {
     Merged::Changed(entry)
 }
 
-/// Says whose an entry is, where that is not known yet: every record of an attempt says the same.
+/// Says whose an entry is, where that is not known yet: every record of an attempt says the same, but for when a rolling budget is charged.
 fn attribute(entry: &mut Entry, parties: &Parties, request: u64, slots: &Slots) {
     if entry.slots.is_empty() {
         let slots = slots.as_slice().iter();
