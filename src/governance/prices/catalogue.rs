@@ -49,10 +49,10 @@ pub enum BadCatalogue {
     Size,
 }
 
-/// Largest catalogue, bytes; a hundred times the one inside.
-const LARGEST: usize = 64 << 20;
-
 impl Catalogue {
+    /// Largest catalogue, bytes; a hundred times the one inside.
+    pub const LARGEST: usize = 64 << 20;
+
     /// The catalogue inside the program.
     #[must_use]
     pub fn embedded() -> Self {
@@ -65,7 +65,7 @@ impl Catalogue {
     /// # Errors
     /// [`BadCatalogue`] names the first line that is wrong.
     pub fn parse(text: String) -> Result<Self, BadCatalogue> {
-        if text.len() > LARGEST {
+        if text.len() > Self::LARGEST {
             return Err(BadCatalogue::Size);
         }
         let mut before = "";

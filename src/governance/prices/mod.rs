@@ -3,12 +3,15 @@
 //! # Invariants
 //! - A price that nobody knows is told as unknown, never as zero.
 
+mod book;
+mod bound;
 mod catalogue;
 mod line;
 mod sheet;
 mod tariff;
 mod update;
 
+pub use book::{Book, NotRead, vendor};
 pub use catalogue::{BadCatalogue, Catalogue};
 pub use line::BadLine;
 pub use sheet::BadSheet;

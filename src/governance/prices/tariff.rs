@@ -111,17 +111,6 @@ impl Rates {
             reasoning: self.reasoning.or(others.reasoning),
         }
     }
-
-    /// The largest rate of an input token, for what is not known before the answer.
-    fn dearest_input(&self) -> Option<u64> {
-        let all = [self.input, self.cache_write, self.cache_write_1h];
-        all.into_iter().flatten().max()
-    }
-
-    /// The largest rate of an output token.
-    fn dearest_output(&self) -> Option<u64> {
-        self.output.max(self.reasoning)
-    }
 }
 
 /// Rates that hold for the whole request when its input is larger.
@@ -198,21 +187,32 @@ impl Cost {
 
 /// A sum that notes whether a price was missing.
 #[derive(Default)]
-struct Bill {
-    pico: u128,
-    gap: bool,
+pub(super) struct Bill {
+    /// Pico-dollars.
+    pub(super) pico: u128,
+    /// Whether a price was missing.
+    pub(super) gap: bool,
 }
 
 impl Bill {
-    fn add(&mut self, count: u64, rate: Option<u64>) {
+    pub(super) fn add(&mut self, count: u64, rate: Option<u64>) {
         match rate {
             _ if count == 0 => {}
-            Some(rate) => self.pico += u128::from(count) * u128::from(rate),
+            Some(rate) => {
+                let amount = u128::from(count) * u128::from(rate);
+                self.pico = self.pico.saturating_add(amount);
+            }
             None => self.gap = true,
         }
     }
 
-    fn cost(self) -> Cost {
+    /// Adds what lasts, at the price of a second; nothing without one.
+    pub(super) fn add_millis(&mut self, millis: u64, second: Option<u64>) {
+        let amount = u128::from(millis) * u128::from(second.unwrap_or(0));
+        self.pico = self.pico.saturating_add(amount.div_ceil(1_000));
+    }
+
+    pub(super) fn cost(self) -> Cost {
         let nano = u64::try_from(self.pico.div_ceil(PER_NANO)).unwrap_or(u64::MAX);
         if self.gap {
             Cost::Unknown(Nano::new(nano))
@@ -287,14 +287,12 @@ impl Tariff {
         }
         // Sound is priced by its tokens or by its length.
         let by_tokens = tokens.total_input() > 0 || used.audio_input > 0;
-        if let Some(second) = self.second.filter(|_| !by_tokens) {
-            bill.pico += (u128::from(used.millis) * u128::from(second)).div_ceil(1_000);
-        }
+        bill.add_millis(used.millis, self.second.filter(|_| !by_tokens));
         if let Some(character) = self.character {
             bill.add(used.characters, Some(character));
         }
         bill.add(used.queries, self.query.or(Some(0)));
-        bill.pico += u128::from(self.request.unwrap_or(0));
+        bill.add(1, self.request.or(Some(0)));
         bill.cost()
     }
 
@@ -309,17 +307,6 @@ impl Tariff {
         let found = exact.max_by_key(rate);
         let found = found.or_else(|| near.max_by_key(rate));
         found.or_else(|| all().max_by_key(rate)).map(|it| it.rate)
-    }
-
-    /// The most that so many input and output tokens can cost, wherever vendors count them.
-    #[must_use]
-    pub fn most(&self, input: u64, output: u64, tier: Tier) -> Cost {
-        let rates = self.rates(input, tier);
-        let mut bill = Bill::default();
-        bill.add(input, rates.dearest_input());
-        bill.add(output, rates.dearest_output());
-        bill.pico += u128::from(self.request.unwrap_or(0));
-        bill.cost()
     }
 }
 
@@ -366,9 +353,6 @@ mod tests {
         };
         // 300,000 + 300,000 + 750,000 + 60,000 + 750,000 + 105,000 nano-dollars.
         assert_eq!(tariff.cost(&used), Cost::Known(Nano::new(2_265_000)));
-        // 310 tokens of input at the dearest, 6 dollars per million, and 57 of output.
-        let most = tariff.most(1_310, 57, Tier::Standard);
-        assert_eq!(most, Cost::Known(Nano::new(8_715_000)));
     }
 
     #[test]
@@ -440,10 +424,6 @@ mod tests {
             embedding.cost(&tokens(50, 0, 0)),
             Cost::Known(Nano::new(1_000))
         );
-        assert_eq!(
-            embedding.most(50, 1, Tier::Standard),
-            Cost::Unknown(Nano::new(1_000))
-        );
         let picture = Used {
             images: 1,
             pixels: 1 << 20,
@@ -461,35 +441,8 @@ mod tests {
     }
 
     #[test]
-    fn the_most_is_never_less_than_what_it_comes_to() {
-        let tariff = Tariff {
-            standard: Rates {
-                input: Some(7),
-                cache_read: Some(3),
-                cache_write: Some(9),
-                cache_write_1h: Some(11),
-                output: Some(13),
-                reasoning: Some(17),
-            },
-            ..Tariff::default()
-        };
-        for split in 0..64_u64 {
-            let part = |bit: u64| if split >> bit & 1 == 1 { 1_000 } else { 1 };
-            let usage = chat::Usage {
-                input: part(0),
-                cache_read: part(1),
-                cache_write: part(2),
-                cache_write_1h: part(3),
-                output: part(4),
-                reasoning: part(5),
-            };
-            let used = Used {
-                tokens: usage,
-                ..Used::default()
-            };
-            let most = tariff.most(usage.total_input(), usage.total_output(), Tier::Standard);
-            assert!(tariff.cost(&used).amount() <= most.amount());
-        }
+    fn absurd_usage_saturates() {
+        let tariff = Tariff::of_tokens(1e6, 1e6);
         let absurd = tokens(u64::MAX, u64::MAX, u64::MAX);
         assert_eq!(tariff.cost(&absurd), Cost::Known(Nano::MAX));
     }
