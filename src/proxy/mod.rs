@@ -41,6 +41,7 @@ mod workflow;
 pub use body::Body;
 pub use errand::{Errand, To, run as run_errand};
 pub use life::RequestId;
+pub use most::{Most, Served};
 pub use recollection::Recollections;
 pub use serving::{BuildError, Lasting, Serving};
 pub use till::Tills;

@@ -20,6 +20,7 @@ mod corpus;
 mod edges;
 mod frames;
 mod memory;
+mod most;
 mod mutate;
 mod paths;
 mod pictures;
@@ -106,6 +107,7 @@ fn targets() -> Vec<Target> {
     targets.extend(rescue::targets());
     targets.extend(paths::targets());
     targets.extend(replays::targets());
+    targets.extend(most::targets());
     targets
 }
 
