@@ -140,17 +140,8 @@ pub(super) fn plan<'a>(life: &mut Life, asked: &'a Asked) -> Result<Plan<'a>, St
     life.chosen = Some(model);
     let total = life.serving.routing.models[named].clocks.total;
     let deadline = life.began.plus(total.into());
-    let (wish, size, probe) = (Wish::default(), peek.input_tokens, PROBE_TOKENS);
-    let (size, probe) = if asked.endpoint.is_count() {
-        // What is counted is not used up.
-        (COUNTED, probe)
-    } else if asked.endpoint.is_picture() {
-        let work = wish.work(asked);
-        (life.work, life.input_tokens) = (Some(work), 0);
-        (work, USUAL_WORK)
-    } else {
-        (size, probe)
-    };
+    let wish = Wish::default();
+    let (size, probe) = size(life, asked, &wish);
     let ask = Ask {
         class,
         input_tokens: size,
@@ -204,6 +195,20 @@ fn admit(life: &mut Life, model: &str) -> Result<(), Stop> {
         }
     }
     Ok(())
+}
+
+/// How large a request is, and up to which size it may serve as a probe.
+fn size(life: &mut Life, asked: &Asked, wish: &Wish) -> (u32, u32) {
+    if asked.endpoint.is_count() {
+        // What is counted is not used up.
+        return (COUNTED, PROBE_TOKENS);
+    }
+    if asked.endpoint.is_picture() {
+        let work = wish.work(asked);
+        (life.work, life.input_tokens) = (Some(work), 0);
+        return (work, USUAL_WORK);
+    }
+    (life.input_tokens, PROBE_TOKENS)
 }
 
 fn refused(failure: Failure, message: &str) -> Stop {
