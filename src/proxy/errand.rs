@@ -14,21 +14,29 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::Full;
-use scoring::time::Time;
+use scoring::outcome::Outcome;
+use scoring::time::{Span, Time};
 
 use super::body::Body;
 use super::clocks;
 use super::life::Life;
+use super::payment::{self, Payment};
 use super::respond::{self, Failed};
 use super::serving::{Post, Serving};
 use super::worker::Worker;
 use crate::clock;
 use crate::config::Dialect;
 use crate::dialects::failure::Failure;
-use crate::dialects::format::Surface;
+use crate::dialects::format::{Endpoint, Surface};
+use crate::dialects::openai::peek;
+use crate::dialects::overhear::Overhearer;
+use crate::dialects::seen::Usage;
 use crate::governance::Member;
 use crate::observe::metrics::Ending;
 use crate::upstream::{self, Fault};
+
+/// How long a key that has expired or fallen may still be answered in silence.
+const LOOK_AGAIN: Span = Span::from_millis(500);
 
 /// Accounts asked for something whose maker is not remembered, at most.
 const MOST_ASKED: usize = 8;
@@ -90,6 +98,16 @@ pub struct Errand {
     pub payer: Option<Arc<Member>>,
 }
 
+impl Errand {
+    /// The most output tokens that it asks for, over all choices, where it says so.
+    pub(super) fn max_tokens(&self, endpoint: Endpoint) -> Option<u32> {
+        if endpoint.is_form() {
+            return None;
+        }
+        peek::peek_named(&self.body, "").ok()?.max_tokens
+    }
+}
+
 /// Runs an errand.
 pub async fn run(worker: &Rc<Worker>, errand: Errand) -> Response<Body> {
     let payer = errand.payer.clone();
@@ -99,17 +117,31 @@ pub async fn run(worker: &Rc<Worker>, errand: Errand) -> Response<Body> {
         Ok(posts) => posts,
         Err(failed) => return respond::failed(life, *failed),
     };
+    if let Err(failed) = payment::let_in(&mut life) {
+        return respond::failed(life, *failed);
+    }
     let deadline = life.began.plus(serving.config.timeouts.total.into());
     let mut last = None;
     let count = posts.len();
-    for (number, post) in posts.into_iter().enumerate() {
+    for (number, (place, post)) in posts.into_iter().enumerate() {
+        let payment = match payment::reserve_errand(&life, &errand, place) {
+            Ok(payment) => Paid::new(&life, payment),
+            Err(unpaid) => {
+                last.get_or_insert(unpaid);
+                continue;
+            }
+        };
         life.attempts += 1;
         match send(&mut life, &errand, post, deadline).await {
             // Another account may know it.
             Ok(response) if response.head.status == StatusCode::NOT_FOUND && number + 1 < count => {
+                payment.settle(Outcome::Rejected);
             }
-            Ok(response) => return answer(life, response, deadline),
-            Err(failed) => last = Some(failed),
+            Ok(response) => return answer(life, (response, payment), &errand.path, deadline),
+            Err(failed) => {
+                payment.settle(Outcome::ServerError);
+                last = Some(failed);
+            }
         }
     }
     let failed = last.unwrap_or_else(|| {
@@ -124,36 +156,37 @@ fn accounts<'s>(
     serving: &'s Serving,
     worker: &Worker,
     errand: &Errand,
-) -> Result<Vec<&'s Post>, Box<Failed>> {
+) -> Result<Vec<(usize, &'s Post)>, Box<Failed>> {
     let asked = errand.headers.get("x-trimtab-provider");
     let named = match &errand.to {
         To::Provider(name) => Some(name.as_str()),
         To::Maker(_) | To::Keeper(_) => asked.and_then(|name| name.to_str().ok()),
     };
     if let Some(name) = named {
-        let post = serving.posts.iter().find(|post| &*post.provider == name);
+        let mut posts = serving.posts.iter().enumerate();
+        let post = posts.find(|(_, post)| &*post.provider == name);
         return post.map(|post| vec![post]).ok_or_else(|| {
             let message = format!("There is no provider named `{name}`.");
             Box::new(Failed::local(Failure::NoPath, &message))
         });
     }
-    let posts = serving.posts.iter();
-    let found: Vec<&Post> = match &errand.to {
+    let posts = serving.posts.iter().enumerate();
+    let found: Vec<(usize, &Post)> = match &errand.to {
         To::Maker(id) => {
             let makers = &worker.shared.lasting.makers;
             let maker = makers.recall(id.as_bytes());
-            let all = posts.filter(|post| post.responses);
-            match maker.and_then(|maker| all.clone().find(|post| post.maker == maker)) {
+            let all = posts.filter(|(_, post)| post.responses);
+            match maker.and_then(|maker| all.clone().find(|(_, post)| post.maker == maker)) {
                 Some(post) => vec![post],
                 None => all.take(MOST_ASKED).collect(),
             }
         }
         To::Keeper(Surface::Anthropic) => posts
-            .filter(|post| post.dialect == Dialect::Anthropic)
+            .filter(|(_, post)| post.dialect == Dialect::Anthropic)
             .take(1)
             .collect(),
         _ => posts
-            .filter(|post| matches!(post.dialect, Dialect::OpenAi | Dialect::Azure))
+            .filter(|(_, post)| matches!(post.dialect, Dialect::OpenAi | Dialect::Azure))
             .take(1)
             .collect(),
     };
@@ -217,16 +250,99 @@ async fn send(
     }
 }
 
-fn answer(mut life: Life, response: upstream::Response, deadline: Time) -> Response<Body> {
+/// What pays for an errand, and what is heard of its answer.
+struct Paid {
+    worker: Rc<Worker>,
+    payment: Option<Payment>,
+    ear: Option<Overhearer>,
+}
+
+impl Paid {
+    fn new(life: &Life, payment: Option<Payment>) -> Self {
+        Self {
+            worker: Rc::clone(&life.worker),
+            payment,
+            ear: None,
+        }
+    }
+
+    /// Listens to a successful answer of this type, if somebody pays for it.
+    fn listen(&mut self, path: &str, headers: &HeaderMap) {
+        let kind = headers
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok());
+        if self.payment.is_some() {
+            let path = path.split('?').next().unwrap_or_default();
+            self.ear = Overhearer::new(path, kind.unwrap_or_default());
+        }
+    }
+
+    /// Takes note of a piece of the answer; whether it is paid for.
+    fn hear(&mut self, bytes: &Bytes) -> bool {
+        let (Some(payment), Some(ear)) = (&mut self.payment, &mut self.ear) else {
+            return true;
+        };
+        ear.hear(bytes);
+        payment
+            .reach(&self.worker, ear.output_tokens().into())
+            .is_ok()
+    }
+
+    /// Settles it. Only the first call counts.
+    fn settle(mut self, outcome: Outcome) {
+        self.end(outcome);
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        let Some(payment) = self.payment.take() else {
+            return;
+        };
+        let usage = match &mut self.ear {
+            Some(ear) => {
+                ear.end();
+                let counted = ear.output_tokens();
+                let usage = ear.usage();
+                Usage {
+                    output: usage.output.or((counted > 0).then_some(counted)),
+                    ..usage
+                }
+            }
+            None => Usage::default(),
+        };
+        payment.settle(&self.worker, outcome, &usage);
+    }
+}
+
+impl Drop for Paid {
+    fn drop(&mut self) {
+        self.end(Outcome::Canceled);
+    }
+}
+
+fn answer(
+    mut life: Life,
+    (response, mut paid): (upstream::Response, Paid),
+    path: &str,
+    deadline: Time,
+) -> Response<Body> {
     let status = response.head.status;
+    if status.is_success() {
+        paid.listen(path, &response.head.headers);
+    }
     let mut headers = respond::head(&mut life, clock::now());
     for name in RETURNED {
         if let Some(value) = response.head.headers.get(&name) {
             headers.insert(name, value.clone());
         }
     }
+    let look = life.payer.is_some().then(|| {
+        let at = clock::now().plus(LOOK_AGAIN).min(deadline);
+        Box::pin(tokio::time::sleep_until(clock::instant_at(at)))
+    });
     let raw = Raw {
         life,
+        paid,
+        look,
         body: response.body,
         status: status.as_u16(),
         timer: Box::pin(tokio::time::sleep_until(clock::instant_at(deadline))),
@@ -237,6 +353,9 @@ fn answer(mut life: Life, response: upstream::Response, deadline: Time) -> Respo
 /// An answer on its way, unread.
 pub struct Raw {
     life: Life,
+    paid: Paid,
+    /// When to look whether the key is still good, where there is one.
+    look: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
     body: upstream::Body,
     status: u16,
     timer: std::pin::Pin<Box<tokio::time::Sleep>>,
@@ -257,6 +376,14 @@ impl Raw {
         use std::future::Future as _;
         use std::task::Poll;
         let polled = self.body.poll_data(cx);
+        if !self.is_good(cx) {
+            return self.cut("the API key has expired or was revoked");
+        }
+        if let Poll::Ready(Some(Ok(bytes))) = &polled
+            && !self.paid.hear(bytes)
+        {
+            return self.cut("nothing is left to pay with");
+        }
         let ending = match &polled {
             Poll::Pending if self.timer.as_mut().poll(cx).is_ready() => {
                 self.life
@@ -270,7 +397,35 @@ impl Raw {
             Poll::Ready(None) if self.status < 500 => Ending::ClientError,
             Poll::Ready(None) => Ending::UpstreamError,
         };
+        self.paid.end(match ending {
+            Ending::Ok => Outcome::Success,
+            _ if self.status < 400 => Outcome::Truncated,
+            _ => Outcome::Rejected,
+        });
         self.life.end(ending, self.status, clock::now());
         polled
+    }
+
+    /// Whether the key is good, as far as it is time to look.
+    fn is_good(&mut self, cx: &mut std::task::Context<'_>) -> bool {
+        let (Some(payer), Some(look)) = (&self.life.payer, &mut self.look) else {
+            return true;
+        };
+        let mut is_good = payer.standing.stands();
+        while is_good && look.as_mut().poll(cx).is_ready() {
+            let unix = i64::try_from(clock::unix().as_secs()).unwrap_or(i64::MAX);
+            is_good = payer.is_valid(unix);
+            let at = clock::now().plus(LOOK_AGAIN);
+            look.as_mut().reset(clock::instant_at(at));
+        }
+        is_good
+    }
+
+    /// Breaks the transfer off.
+    fn cut(&mut self, why: &str) -> std::task::Poll<Option<Result<Bytes, Fault>>> {
+        self.paid.end(Outcome::Canceled);
+        self.life
+            .end(Ending::ClientError, self.status, clock::now());
+        std::task::Poll::Ready(Some(Err(Fault::Broken(why.to_owned()))))
     }
 }

@@ -9,11 +9,12 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method};
 use scoring::outcome::Outcome;
 use scoring::time::Span;
 
+use super::errand::Errand;
 use super::life::Life;
 use super::most::{Most, Served};
 use super::plan::Plan;
@@ -25,6 +26,7 @@ use super::worker::Worker;
 use crate::clock;
 use crate::config::{Governance, Nano, UnknownPrice};
 use crate::dialects::failure::Failure;
+use crate::dialects::overhear;
 use crate::dialects::seen::Usage;
 use crate::governance::journal::{Flags, JournalError, Parties, Tokens};
 use crate::governance::pace::{Passes, TooFast};
@@ -52,6 +54,8 @@ pub(super) struct Payment {
     estimate: u64,
     /// What lets it be in flight at its key's pace at the provider.
     passes: Option<Passes>,
+    /// Whether it may cost what nobody can tell.
+    is_dark: bool,
 }
 
 /// Who pays.
@@ -100,6 +104,8 @@ struct Order<'a> {
     bound: Used,
     /// Input tokens, as estimated.
     estimate: u64,
+    /// Whether it may cost what nobody can tell.
+    is_dark: bool,
 }
 
 /// Reserves for an attempt on a route; nothing where no books are kept.
@@ -135,8 +141,98 @@ pub(super) fn reserve(
         payers,
         bound,
         estimate: plan.ask.input_tokens.into(),
+        is_dark: false,
     };
     open(life, order)
+}
+
+/// Bytes of a body to a token, roughly.
+const BYTES_PER_TOKEN: usize = 4;
+
+/// Reserves for a request that passes through to an account; nothing where no books are kept.
+///
+/// # Errors
+/// What the client is told.
+pub(super) fn reserve_errand(
+    life: &Life,
+    errand: &Errand,
+    place: usize,
+) -> Result<Option<Payment>, Box<Failed>> {
+    let serving = &life.serving;
+    let Some(till) = serving.tills.posts.get(place) else {
+        return Ok(None);
+    };
+    let path = errand.path.split('?').next().unwrap_or_default();
+    let sends = errand.method != Method::GET && errand.method != Method::DELETE;
+    let asked = overhear::asked(path, &errand.body).filter(|_| sends);
+    let (endpoint, model) = match &asked {
+        Some((endpoint, model)) => (Some(*endpoint), &**model),
+        None => (None, ""),
+    };
+    if sends && let Some(payer) = &life.payer {
+        allow(payer, model)?;
+    }
+    let payers = payers(life, till, model)?;
+    let tariff = till.tariff_of(&serving.tills, &serving.config, model);
+    let bound = match endpoint.filter(|_| payers.pay()) {
+        Some(endpoint) => Most::of(
+            endpoint,
+            &errand.body,
+            content_type(&errand.headers),
+            errand.max_tokens(endpoint),
+        )
+        .used(&Served {
+            model,
+            tariff: tariff.as_deref(),
+            max_output: tariff.as_ref().and_then(|tariff| tariff.max_output),
+            assumed_output: serving.config.governance.assumed_output_tokens,
+        }),
+        None => Used::default(),
+    };
+    let order = Order {
+        till,
+        tariff: tariff.as_ref(),
+        payers,
+        bound,
+        estimate: (errand.body.len() / BYTES_PER_TOKEN) as u64,
+        is_dark: sends && endpoint.is_none(),
+    };
+    open(life, order)
+}
+
+/// Lets a key ask for a model by the name that its provider has for it.
+fn allow(payer: &Member, model: &str) -> Result<(), Box<Failed>> {
+    if let Err(tier) = payer.may_ask(model) {
+        let message = match model {
+            "" => format!(
+                "The {tier} may only ask for some models, and this request names none that is known."
+            ),
+            model => format!("The {tier} may not ask for the model `{model}`."),
+        };
+        return Err(Box::new(Failed::local(Failure::NotAllowed, &message)));
+    }
+    Ok(())
+}
+
+/// Lets a request in at its payer's pace, once.
+///
+/// # Errors
+/// What the client is told.
+pub(super) fn let_in(life: &mut Life) -> Result<(), Box<Failed>> {
+    let Some(payer) = life.payer.as_ref().filter(|payer| payer.has_pace()) else {
+        return Ok(());
+    };
+    if life.passes.is_some() {
+        return Ok(());
+    }
+    match payer.pass(life.input_tokens.into(), life.began) {
+        Ok(passes) => life.passes = Some(passes),
+        Err(too_fast) => {
+            life.worker.shared.metrics().refused(Refused::Rate);
+            return Err(too_soon(too_fast, payer.paced(too_fast.index())));
+        }
+    }
+    Ok(())
 }
 
 fn open(life: &Life, order: Order<'_>) -> Result<Option<Payment>, Box<Failed>> {
@@ -146,10 +242,12 @@ fn open(life: &Life, order: Order<'_>) -> Result<Option<Payment>, Box<Failed>> {
         payers,
         bound,
         estimate,
+        is_dark,
     } = order;
     let serving = &life.serving;
     let cost = tariff.map(|tariff| tariff.at_most(&bound));
-    let amount = affordable(&serving.config.governance, &payers, cost, &bound)?;
+    let is_unknown = is_dark || !matches!(cost, Some(Cost::Known(_))) && bound != Used::default();
+    let amount = affordable(&serving.config.governance, &payers, (cost, is_unknown))?;
     let passes = pass(life, &payers)?;
     let asked = Asked {
         parties: parties(life, till),
@@ -174,6 +272,7 @@ fn open(life: &Life, order: Order<'_>) -> Result<Option<Payment>, Box<Failed>> {
         bound,
         estimate,
         passes,
+        is_dark,
     }))
 }
 
@@ -240,10 +339,8 @@ fn parties(life: &Life, till: &Till) -> Parties {
 fn affordable(
     governance: &Governance,
     payers: &Payers,
-    cost: Option<Cost>,
-    bound: &Used,
+    (cost, is_unknown): (Option<Cost>, bool),
 ) -> Result<Nano, Box<Failed>> {
-    let is_unknown = !matches!(cost, Some(Cost::Known(_))) && *bound != Used::default();
     if is_unknown && governance.unknown_price == UnknownPrice::Refuse && payers.are_hard() {
         let message = "Nobody knows what this model costs at its provider, and a budget has to pay for it; the operator can set its price.";
         return Err(Box::new(Failed::local(Failure::PriceUnknown, message)));
@@ -293,7 +390,7 @@ fn unwritten(error: JournalError) -> Box<Failed> {
 }
 
 /// Why a tier lets nobody in.
-pub(super) fn too_soon(too_fast: TooFast, tier: &Payee) -> Box<Failed> {
+fn too_soon(too_fast: TooFast, tier: &Payee) -> Box<Failed> {
     let TooFast::Limit { rate, wait, .. } = too_fast else {
         let message = too_fast.to_string();
         return Box::new(Failed::local(Failure::Internal, &message));
@@ -348,6 +445,7 @@ impl Payment {
         };
         let is_free = spent == Used::default();
         let flags = match cost {
+            _ if self.is_dark => flags.and(Flags::UNPRICED),
             Cost::Unknown(_) if !is_free => flags.and(Flags::UNPRICED),
             _ => flags,
         };
@@ -378,6 +476,11 @@ impl Payment {
             spent.characters = self.bound.characters;
         }
         let flags = match outcome {
+            // A stream whose provider tells no usage is counted as it passes.
+            Outcome::Success if told && usage.input.is_none() && usage.output.is_some() => {
+                spent.tokens.input = self.estimate;
+                return (spent, Flags::ESTIMATED);
+            }
             Outcome::Success if told => return (spent, Flags::default()),
             // Nobody says: what was reserved is the most that it can have been.
             Outcome::Success => return (self.bound, Flags::ESTIMATED),

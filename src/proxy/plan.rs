@@ -30,7 +30,6 @@ use crate::dialects::openai::peek::{self, Peek, PeekError};
 use crate::dialects::responses;
 use crate::governance::Member;
 use crate::images::USUAL_WORK;
-use crate::observe::metrics::Refused;
 use crate::routing::Maker;
 use crate::routing::rules::{self, Facts};
 
@@ -184,17 +183,7 @@ fn admit(life: &mut Life, model: &str) -> Result<(), Stop> {
         let message = format!("The {tier} may not ask for the model `{model}`.");
         return Err(refused(Failure::NotAllowed, &message));
     }
-    if life.passes.is_none() && payer.has_pace() {
-        match payer.pass(life.input_tokens.into(), life.began) {
-            Ok(passes) => life.passes = Some(passes),
-            Err(too_fast) => {
-                let tier = payer.paced(too_fast.index());
-                life.worker.shared.metrics().refused(Refused::Rate);
-                return Err(Stop::Refused(payment::too_soon(too_fast, tier)));
-            }
-        }
-    }
-    Ok(())
+    payment::let_in(life).map_err(Stop::Refused)
 }
 
 /// How large a request is, and up to which size it may serve as a probe.

@@ -42,6 +42,24 @@ pub(super) struct Till {
     pub(super) tariff: Option<Arc<Tariff>>,
 }
 
+impl Till {
+    /// What a model costs that passes through to this account, where anybody knows.
+    pub(super) fn tariff_of(
+        &self,
+        tills: &Tills,
+        config: &Config,
+        model: &str,
+    ) -> Option<Arc<Tariff>> {
+        let book = tills.book.as_ref()?;
+        let provider = config
+            .providers
+            .iter()
+            .find(|it| it.name == *self.provider)?;
+        let tariff = book.tariff(provider.vendor, &provider.name, model, None);
+        tariff.map(Arc::new)
+    }
+}
+
 impl Tills {
     /// Looks everything up for what is served.
     ///

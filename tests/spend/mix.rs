@@ -7,9 +7,6 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
-/// Whether requests through `/passthrough/` are in the mix: they are as soon as they are paid for.
-const PASSTHROUGH: bool = false;
-
 /// Keys, both of one team.
 pub(crate) const KEYS: [(&str, &str); 2] = [
     ("one", "the-secret-of-key-one"),
@@ -68,10 +65,7 @@ pub(crate) struct Request {
 /// The request of this number.
 pub(crate) fn request(seed: u64, number: u64) -> Request {
     let mut rng = SmallRng::seed_from_u64(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let kind = match WHEEL[rng.random_range(0..WHEEL.len())] {
-        Kind::Passthrough if !PASSTHROUGH => Kind::Chat,
-        kind => kind,
-    };
+    let kind = WHEEL[rng.random_range(0..WHEEL.len())];
     let (_, secret) = KEYS[rng.random_range(0..KEYS.len())];
     let words = vec!["word"; rng.random_range(1..40)].join(" ");
     let (path, body) = body(kind, &words, rng.random_range(1..120));
@@ -108,6 +102,6 @@ fn body(kind: Kind, words: &str, most: u32) -> (&'static str, Value) {
             "/v1/images/generations",
             json!({"model": "image", "prompt": words, "n": 1}),
         ),
-        Kind::Passthrough => ("/passthrough/alpha/v1/chat/completions", chat("m", false)),
+        Kind::Passthrough => ("/passthrough/alpha/chat/completions", chat("m", false)),
     }
 }

@@ -173,11 +173,8 @@ impl Trial {
 
     fn config(&self, folder: &Path) -> String {
         let Prices { input, output } = self.prices();
-        let price = format!(
-            "price_input = {:?}, price_output = {:?}",
-            input as f64 / 1e3,
-            output as f64 / 1e3
-        );
+        let (input, output) = (input as f64 / 1e3, output as f64 / 1e3);
+        let price = format!("price_input = {input:?}, price_output = {output:?}");
         let budget = |tier: Tier| {
             let limit = if tier == self.tier { "1.0" } else { "1000.0" };
             format!("budgets = [{{ limit = {limit}, period = \"1Y\" }}]")
@@ -199,6 +196,11 @@ impl Trial {
                 "[models.{model}]\nroutes = [{{ provider = \"{provider}\", model = \"m\", {price} }}]\n{rest}"
             );
         }
+        // What passes through has no route to say its price.
+        let _ = writeln!(
+            text,
+            "[prices.\"alpha/m\"]\ninput = {input:?}\noutput = {output:?}"
+        );
         for (provider, dialect, script) in [
             ("alpha", "openai", "answer = 50"),
             ("beta", "anthropic", "answer = 50"),
