@@ -98,6 +98,8 @@ impl Payers {
 /// What is to be paid for.
 struct Order<'a> {
     till: &'a Till,
+    /// The number of the model that was asked for; 0 where it has none.
+    model: u32,
     tariff: Option<&'a Arc<Tariff>>,
     payers: Payers,
     /// The most that it may use.
@@ -135,8 +137,10 @@ pub(super) fn reserve(
     } else {
         Used::default()
     };
+    let asked_for = life.model.and_then(|model| serving.tills.models.get(model));
     let order = Order {
         till,
+        model: asked_for.copied().unwrap_or(0),
         tariff: till.tariff.as_ref(),
         payers,
         bound,
@@ -191,6 +195,7 @@ pub(super) fn reserve_errand(
     };
     let order = Order {
         till,
+        model: serving.tills.upstream.get(model).copied().unwrap_or(0),
         tariff: tariff.as_ref(),
         payers,
         bound,
@@ -238,6 +243,7 @@ pub(super) fn let_in(life: &mut Life) -> Result<(), Box<Failed>> {
 fn open(life: &Life, order: Order<'_>) -> Result<Option<Payment>, Box<Failed>> {
     let Order {
         till,
+        model,
         tariff,
         payers,
         bound,
@@ -250,7 +256,7 @@ fn open(life: &Life, order: Order<'_>) -> Result<Option<Payment>, Box<Failed>> {
     let amount = affordable(&serving.config.governance, &payers, (cost, is_unknown))?;
     let passes = pass(life, &payers)?;
     let asked = Asked {
-        parties: parties(life, till),
+        parties: parties(life, till, model),
         request: life.number,
         price: serving.tills.version,
         at: micros(),
@@ -322,15 +328,12 @@ fn known_output(wire: &Wire, till: &Till) -> Option<u32> {
     wire.max_output_tokens.or(of_tariff)
 }
 
-fn parties(life: &Life, till: &Till) -> Parties {
+fn parties(life: &Life, till: &Till, model: u32) -> Parties {
     let payer = life.payer.as_deref();
-    let model = life
-        .model
-        .and_then(|model| life.serving.tills.models.get(model));
     Parties {
         key: payer.map_or(0, |it| it.number),
         labels: payer.map_or(0, |it| it.labels),
-        model: model.copied().unwrap_or(0),
+        model,
         route: till.number,
     }
 }

@@ -5,6 +5,7 @@
 //! # Invariants
 //! - `wires[m][i]` belongs to the route of the same place in [`Serving`](super::Serving), `posts[i]` to its account.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::serving::Serving;
@@ -23,6 +24,8 @@ pub struct Tills {
     pub(super) posts: Vec<Till>,
     /// The models' numbers.
     pub(super) models: Vec<u32>,
+    /// Numbers of what providers call the models that are served, for requests that pass through.
+    pub(super) upstream: HashMap<Box<str>, u32>,
     /// Version of the prices.
     pub(super) version: u32,
     /// Prices of what is not configured, for requests that pass through.
@@ -100,7 +103,20 @@ impl Tills {
                 });
                 tills.collect()
             });
+        let upstream: Vec<&str> = serving
+            .routing
+            .models
+            .iter()
+            .flat_map(|model| &model.targets)
+            .map(|target| &*target.identity.model)
+            .collect();
+        let of_upstream = ledger.numbers(Kind::Model, &upstream)?;
         Ok(Self {
+            upstream: upstream
+                .into_iter()
+                .map(Into::into)
+                .zip(of_upstream)
+                .collect(),
             wires: of_models.collect(),
             posts: serving
                 .posts
