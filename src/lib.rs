@@ -16,6 +16,7 @@ pub mod images;
 pub mod import;
 pub mod mock;
 pub mod observe;
+pub mod prices;
 pub mod proxy;
 pub mod routing;
 pub mod server;

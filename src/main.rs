@@ -12,7 +12,8 @@ use tracing_subscriber::EnvFilter;
 use trimtab::app::{self, Gateway};
 use trimtab::config::{self, Config, LogFormat, Paint, Report};
 use trimtab::dialects::fixed::{Unheard, unheard};
-use trimtab::{demo, doctor, import, mock};
+use trimtab::prices::PricesError;
+use trimtab::{demo, doctor, import, mock, prices};
 
 /// In profiles of the request path the system's allocator took about 6 % of the samples, this one 1 to 2 %; it costs some 8 MiB of idle memory.
 #[global_allocator]
@@ -80,6 +81,9 @@ enum Command {
     Import(import::Options),
     /// Prints the settings that a client needs, and tries them against the running gateway.
     Doctor(doctor::Options),
+    /// Keeps the prices of models up to date, and tells them.
+    #[command(subcommand)]
+    Prices(prices::Command),
     /// Prints the JSON Schema of the configuration, for editors.
     Schema,
     /// Prints a completion script for a shell.
@@ -110,6 +114,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo(&options),
         Command::Import(options) => import(&options),
         Command::Doctor(options) => doctor(&options),
+        Command::Prices(command) => prices(&command),
         Command::Schema => print(&config::schema()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -226,6 +231,16 @@ fn import(options: &import::Options) -> anyhow::Result<ExitCode> {
 
 fn doctor(options: &doctor::Options) -> anyhow::Result<ExitCode> {
     let said = doctor::run(options)?;
+    print(&said.text)?;
+    Ok(ExitCode::from(u8::from(!said.holds)))
+}
+
+fn prices(command: &prices::Command) -> anyhow::Result<ExitCode> {
+    let said = match prices::run(command) {
+        Err(PricesError::Config(report)) => return Ok(refuse(&report)),
+        said => said?,
+    };
+    complain(&said.remarks);
     print(&said.text)?;
     Ok(ExitCode::from(u8::from(!said.holds)))
 }

@@ -111,6 +111,10 @@ const EDGES: &[Edges] = &[
         may_import: &["*"],
     },
     Edges {
+        room: "prices",
+        may_import: &["*"],
+    },
+    Edges {
         room: "main",
         may_import: &["*"],
     },

@@ -178,6 +178,35 @@ impl Book {
         Some(tariff)
     }
 
+    /// Where the prices of a configured route are known from, the nearest word first.
+    #[must_use]
+    pub fn sources(&self, provider: &Provider, route: &RouteSpec) -> Vec<String> {
+        let model = &route.model;
+        let mut found = Vec::new();
+        if own(route).is_some() {
+            found.push("the route itself".to_owned());
+        }
+        let owners = [Some(provider.name.as_str()), provider.vendor];
+        let names = owners.into_iter().flatten();
+        let names = names.map(|owner| format!("{owner}/{model}"));
+        for name in names.chain(route.price_as.clone()) {
+            let source = format!("[prices.\"{name}\"]");
+            if self.overrides.contains_key(&name) && !found.contains(&source) {
+                found.push(source);
+            }
+        }
+        let entry = match &route.price_as {
+            Some(name) => name.split_once('/'),
+            None => provider.vendor.map(|known_as| (known_as, model.as_str())),
+        };
+        if let Some((owner, model)) = entry
+            && self.catalogue.find(vendor(owner), model).is_some()
+        {
+            found.push(format!("the catalogue, {}/{model}", vendor(owner)));
+        }
+        found
+    }
+
     fn of_owner(&self, owner: Option<&str>, model: &str) -> Option<&PriceOverride> {
         self.overrides.get(&format!("{}/{model}", owner?))
     }
@@ -253,81 +282,72 @@ mod tests {
         }
     }
 
-    #[test]
-    fn well_known_models_cost_what_is_published() {
-        let tokens = |input, output| Used {
+    fn tokens(input: u64, output: u64) -> Used {
+        Used {
             tokens: chat::Usage {
                 input,
                 output,
                 ..chat::Usage::default()
             },
             ..Used::default()
-        };
+        }
+    }
+
+    fn check(vendor: &str, model: &str, used: &Used, dollars: f64) {
+        let tariff = book(&[]).tariff(Some(vendor), "p", model, None).unwrap();
+        let expected = Cost::Known(Nano::from_dollars(dollars).unwrap());
+        assert_eq!(tariff.cost(used), expected, "{vendor} {model}");
+    }
+
+    #[test]
+    fn well_known_models_of_words_cost_what_is_published() {
+        let haiku = "anthropic.claude-haiku-4-5-20251001-v1:0";
+        let (us, global) = (format!("us.{haiku}"), format!("global.{haiku}"));
+        for (vendor, model, dollars) in [
+            ("openai", "gpt-4o-mini", 0.75),
+            ("azure", "gpt-4o-mini", 0.75),
+            ("anthropic", "claude-sonnet-4-5-20250929", 18.0),
+            ("anthropic", "claude-haiku-4-5", 6.0),
+            ("bedrock", &us, 6.6),
+            ("bedrock", &global, 6.0),
+            ("vertex", "claude-haiku-4-5@20251001", 6.0),
+        ] {
+            check(vendor, model, &tokens(1_000_000, 1_000_000), dollars);
+        }
+        check("gemini", "gemini-2.5-pro", &tokens(200_000, 1_000), 0.26);
+        check("gemini", "gemini-2.5-pro", &tokens(300_000, 1_000), 0.765);
+        let input = tokens(1_000_000, 0);
+        check("openai", "text-embedding-3-small", &input, 0.02);
+    }
+
+    #[test]
+    fn well_known_models_of_other_things_cost_what_is_published() {
         let minute = Used {
             millis: 60_000,
             ..Used::default()
         };
+        check("openai", "whisper-1", &minute, 0.006);
         let spoken = Used {
             characters: 1_000,
             ..Used::default()
         };
-        let picture = |vendor, model, quality, size| Used {
-            images: 1,
-            picture: book(&[])
-                .tariff(Some(vendor), "p", model, None)
-                .and_then(|it| it.picture(quality, size)),
-            ..Used::default()
-        };
+        check("openai", "tts-1", &spoken, 0.015);
         let search = Used {
             queries: 1,
             ..Used::default()
         };
-        let million = tokens(1_000_000, 1_000_000);
-        for (vendor, model, used, dollars) in [
-            ("openai", "gpt-4o-mini", million, 0.75),
-            ("azure", "gpt-4o-mini", million, 0.75),
-            ("anthropic", "claude-sonnet-4-5-20250929", million, 18.0),
-            ("anthropic", "claude-haiku-4-5", million, 6.0),
-            (
-                "bedrock",
-                "us.anthropic.claude-haiku-4-5-20251001-v1:0",
-                million,
-                6.6,
-            ),
-            (
-                "bedrock",
-                "global.anthropic.claude-haiku-4-5-20251001-v1:0",
-                million,
-                6.0,
-            ),
-            ("vertex", "claude-haiku-4-5@20251001", million, 6.0),
-            ("gemini", "gemini-2.5-pro", tokens(200_000, 1_000), 0.26),
-            ("gemini", "gemini-2.5-pro", tokens(300_000, 1_000), 0.765),
-            (
-                "openai",
-                "text-embedding-3-small",
-                tokens(1_000_000, 0),
-                0.02,
-            ),
-            ("openai", "whisper-1", minute, 0.006),
-            ("openai", "tts-1", spoken, 0.015),
-            (
-                "azure",
-                "dall-e-3",
-                picture("azure", "dall-e-3", "hd", "1792x1024"),
-                0.131_999_466,
-            ),
-            (
-                "openai",
-                "gpt-image-1",
-                picture("openai", "gpt-image-1", "high", "1024x1024"),
-                0.167_000_409,
-            ),
-            ("cohere", "rerank-v3.5", search, 0.002),
+        check("cohere", "rerank-v3.5", &search, 0.002);
+        for (vendor, model, quality, size, dollars) in [
+            ("azure", "dall-e-3", "hd", "1792x1024", 0.131_999_466),
+            ("openai", "gpt-image-1", "high", "1024x1024", 0.167_000_409),
         ] {
-            let tariff = book(&[]).tariff(Some(vendor), "p", model, None).unwrap();
-            let expected = Cost::Known(Nano::from_dollars(dollars).unwrap());
-            assert_eq!(tariff.cost(&used), expected, "{vendor} {model}");
+            let tariff = book(&[]).tariff(Some(vendor), "p", model, None);
+            let picture = Used {
+                images: 1,
+                picture: tariff.and_then(|it| it.picture(quality, size)),
+                ..Used::default()
+            };
+            check(vendor, model, &picture, dollars);
         }
     }
 

@@ -6,6 +6,7 @@
 mod book;
 mod bound;
 mod catalogue;
+mod keep;
 mod line;
 mod sheet;
 mod tariff;
@@ -13,6 +14,7 @@ mod update;
 
 pub use book::{Book, NotRead, vendor};
 pub use catalogue::{BadCatalogue, Catalogue};
+pub use keep::{NotKept, keep};
 pub use line::BadLine;
 pub use sheet::BadSheet;
 pub use tariff::{Above, Cost, Picture, Rates, Tariff, Tier, Used};

@@ -45,6 +45,12 @@ impl Tier {
             .map(|(tier, _)| tier)
     }
 
+    /// Its name; empty for the standard one.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.suffix().trim_start_matches('/')
+    }
+
     /// What a catalogue puts behind a unit for it.
     pub(super) fn suffix(self) -> &'static str {
         let mut names = Self::NAMES.into_iter();

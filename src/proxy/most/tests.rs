@@ -24,150 +24,127 @@ fn beside(endpoint: Endpoint, body: &str) -> (i64, u64, u64) {
     (text, used.audio_input, used.image_input)
 }
 
-#[test]
-fn text_is_counted_by_its_bytes_and_media_are_not() {
+/// Base64 of some length, and that length.
+fn data() -> (String, i64) {
     let data = "A".repeat(100_000);
     let len = data.len() as i64;
+    (data, len)
+}
+
+/// A conversation with this part.
+fn with(part: serde_json::Value) -> String {
+    json!({"messages": [{"role": "user", "content": [part]}]}).to_string()
+}
+
+/// A conversation in which a tool was called.
+fn calling(input: serde_json::Value) -> String {
+    with(json!({"type": "tool_use", "input": input}))
+}
+
+fn check(name: &str, body: &str, expected: (i64, u64, u64)) {
+    assert_eq!(beside(Endpoint::Chat, body), expected, "{name}");
+}
+
+#[test]
+fn media_are_not_counted_by_their_bytes() {
+    let (data, len) = data();
     let png = format!("data:image/png;base64,{data}");
     let pdf = format!("data:application/pdf;base64,{data}");
-    let chat = |part: serde_json::Value| {
-        json!({"messages": [{"role": "user", "content": [part]}]}).to_string()
-    };
-    let call = |input: serde_json::Value| {
-        json!({"messages": [{"role": "assistant", "content": [
-            {"type": "tool_use", "input": input}]}]})
-        .to_string()
-    };
-    let base64 = |kind: &str| json!({"type": "base64", "media_type": kind, "data": data});
-    let (one, whole) = (PICTURE, (0, 0, 0));
+    let base64 = json!({"type": "base64", "media_type": "image/webp", "data": data});
+    let inline = json!({"data": data, "mimeType": "image/png"});
+    let sound = json!({"data": data, "format": "wav"});
+    // The comma of a data URL is passed over as well.
+    let drawn = (-len - 1, 0, PICTURE);
+    for (name, part, expected) in [
+        ("OpenAI's", json!({"image_url": {"url": png}}), drawn),
+        ("a flat one", json!({"image_url": png}), drawn),
+        ("Anthropic's", json!({"source": base64}), (-len, 0, PICTURE)),
+        (
+            "Gemini's",
+            json!({"inlineData": inline}),
+            (-len, 0, PICTURE),
+        ),
+        (
+            "a PDF",
+            json!({"file": {"file_data": pdf}}),
+            (12_499 - len, 0, 0),
+        ),
+        ("a sound", json!({"input_audio": sound}), (-len, 2_439, 0)),
+    ] {
+        check(name, &with(part), expected);
+    }
+    let slash = with(json!({"image_url": png})).replace("image/png", "image\\/png");
+    check("an escaped slash", &slash, drawn);
+}
+
+#[test]
+fn what_only_looks_like_media_is_text() {
+    let (data, _) = data();
+    let png = format!("data:image/png;base64,{data}");
+    let text = format!("data:text/plain;base64,{data}");
+    let inline = json!({"inlineData": {"data": data, "mimeType": "image/png"}});
+    let source = json!({"source": {"media_type": "image/png", "data": data}});
+    let plain = json!({"source": {"media_type": "text/plain", "data": data}});
+    let twice = r#"{"source":{"media_type":"image/png","data":"AAAA","media_type":"text/plain"}}"#;
+    let escaped = calling(source.clone()).replace("\"input\"", "\"inp\\u0075t\"");
+    assert!(escaped.contains("u0075"));
+    for (name, body) in [
+        ("text", with(json!({"type": "text", "text": data}))),
+        ("text in its place", with(plain)),
+        ("text in a URL", with(json!({"image_url": {"url": text}}))),
+        ("no type", with(json!({"inlineData": {"data": data}}))),
+        (
+            "no place",
+            with(json!({"data": data, "mimeType": "image/png"})),
+        ),
+        ("a tool's input", calling(source)),
+        ("a tool's URL", calling(json!({"image_url": {"url": png}}))),
+        ("a tool's input, escaped", escaped),
+        ("a tool's result", with(json!({"response": inline}))),
+        ("two types", twice.to_owned()),
+    ] {
+        check(name, &body, (0, 0, 0));
+    }
+}
+
+#[test]
+fn what_is_elsewhere_is_assumed() {
+    let picture = json!({"image_url": {"url": "https://x"}});
+    let escaped = with(picture.clone()).replace("image_url", "image_ur\\u006c");
+    assert!(escaped.contains("u006c"));
+    let search = json!({"tools": [{"type": "file_search", "vector_store_ids": ["v"]}]});
+    let before = json!({"input": [{"type": "web_search_call"}]});
+    let stored = json!({"previous_response_id": "r", "input": "x"});
+    let typed = r#"{"type":"image","source":{"type":"url","url":"https://x"}}"#;
     for (name, body, expected) in [
-        ("text", chat(json!({"type": "text", "text": data})), whole),
+        ("a picture", with(picture), (0, 0, PICTURE)),
+        ("its key escaped", escaped, (0, 0, PICTURE)),
+        ("Anthropic's", typed.to_owned(), (0, 0, PICTURE)),
         (
-            "a picture",
-            chat(json!({"image_url": {"url": png, "detail": "high"}})),
-            (-len - 1, 0, one),
-        ),
-        (
-            "a flat picture",
-            chat(json!({"type": "input_image", "image_url": png})),
-            (-len - 1, 0, one),
-        ),
-        (
-            "a picture elsewhere",
-            chat(json!({"image_url": {"url": "https://x"}})),
-            (0, 0, one),
+            "of any kind",
+            with(json!({"source": {"url": "u"}})),
+            (32_768, 0, 0),
         ),
         (
             "a document",
-            chat(json!({"file": {"file_data": pdf}})),
-            (12_500 - len - 1, 0, 0),
+            with(json!({"file": {"file_id": "f"}})),
+            (32_768, 0, 0),
         ),
         (
-            "a document elsewhere",
-            chat(json!({"file": {"file_id": "f"}})),
+            "Gemini's",
+            with(json!({"fileData": {"fileUri": "u"}})),
             (32_768, 0, 0),
         ),
         (
             "a sound",
-            chat(json!({"input_audio": {"data": data, "format": "wav"}})),
-            (-len, 2_439, 0),
-        ),
-        (
-            "a sound before",
-            chat(json!({"audio": {"id": "a"}})),
+            with(json!({"audio": {"id": "a"}})),
             (0, 32_768, 0),
         ),
-        (
-            "Anthropic's",
-            chat(json!({"type": "image", "source": base64("image/webp")})),
-            (-len, 0, one),
-        ),
-        (
-            "Anthropic's URL",
-            chat(json!({"source": {"url": "https://x"}, "type": "image"})),
-            (32_768, 0, 0),
-        ),
-        (
-            "text in base64's place",
-            chat(json!({"source": base64("text/plain")})),
-            whole,
-        ),
-        (
-            "Gemini's",
-            chat(json!({"inlineData": {"data": data, "mimeType": "image/png"}})),
-            (-len, 0, one),
-        ),
-        (
-            "Gemini's file",
-            chat(json!({"fileData": {"fileUri": "gs://x"}})),
-            (32_768, 0, 0),
-        ),
-        (
-            "no type",
-            chat(json!({"inlineData": {"data": data}})),
-            whole,
-        ),
-        (
-            "an unknown place",
-            chat(json!({"data": data, "mimeType": "image/png"})),
-            whole,
-        ),
-        (
-            "a tool's input",
-            call(json!({"source": base64("image/png")})),
-            whole,
-        ),
-        (
-            "a tool's URL",
-            call(json!({"image_url": {"url": png}})),
-            whole,
-        ),
-        (
-            "a tool's input, escaped",
-            call(json!({"source": base64("image/png")})).replace("\"input\"", "\"inp\\u0075t\""),
-            whole,
-        ),
-        (
-            "a tool's result",
-            chat(
-                json!({"functionResponse": {"response": {"inlineData": {"data": data, "mimeType": "image/png"}}}}),
-            ),
-            whole,
-        ),
-        (
-            "a data URL of text",
-            chat(json!({"image_url": {"url": format!("data:text/plain;base64,{data}")}})),
-            whole,
-        ),
-        (
-            "a slash that is escaped",
-            chat(json!({"image_url": {"url": png}})).replace("image/png", "image\\/png"),
-            (-len - 1, 0, one),
-        ),
-        (
-            "a key that is escaped",
-            chat(json!({"image_url": {"url": "https://x"}}))
-                .replace("image_url", "image_ur\\u006c"),
-            (0, 0, one),
-        ),
-        (
-            "a conversation elsewhere",
-            json!({"previous_response_id": "r", "input": "x"}).to_string(),
-            (131_072, 0, 0),
-        ),
-        (
-            "a search",
-            json!({"tools": [{"type": "file_search", "vector_store_ids": ["v"]}]}).to_string(),
-            (32_768, 0, 0),
-        ),
-        (
-            "a search before",
-            json!({"input": [{"type": "web_search_call"}]}).to_string(),
-            whole,
-        ),
+        ("a conversation", stored.to_string(), (131_072, 0, 0)),
+        ("a search", search.to_string(), (32_768, 0, 0)),
+        ("a search that was", before.to_string(), (0, 0, 0)),
     ] {
-        // The comma of a data URL is passed over as well.
-        assert_eq!(beside(Endpoint::Chat, &body), expected, "{name}");
+        check(name, &body, expected);
     }
 }
 
@@ -299,61 +276,56 @@ fn forms_are_files_and_words() {
     assert_eq!(used.pixels, 3 * 1024 * 1536);
 }
 
+/// A vendor's model, what is asked of it, and what that costs at least and at most, dollars.
+type Known = (
+    &'static str,
+    &'static str,
+    Endpoint,
+    serde_json::Value,
+    [f64; 2],
+);
+
 #[test]
 fn well_known_requests_have_a_most() {
     let book = Book::new(Catalogue::embedded(), &[]);
     let chat = json!({"model": "m", "messages": [{"role": "user", "content": "x".repeat(900)}]});
     let picture = json!({"model": "m", "prompt": "a cat", "quality": "hd", "size": "1024x1024"});
-    for (vendor, model, endpoint, body, least, most) in [
+    let (input, spoken) = (json!({"input": "x"}), json!({"input": "x".repeat(1_000)}));
+    let ranked = json!({"documents": ["a"]});
+    use Endpoint::{Chat, Embeddings, ImageGenerations, Messages, Rerank, Speech};
+    let known: [Known; 6] = [
         (
             "openai",
             "gpt-4o-mini",
-            Endpoint::Chat,
+            Chat,
             chat.clone(),
-            0.002_4,
-            0.003,
+            [0.002_4, 0.003],
         ),
         (
             "anthropic",
             "claude-sonnet-4-5",
-            Endpoint::Messages,
+            Messages,
             chat,
-            0.06,
-            0.08,
+            [0.06, 0.08],
         ),
         (
             "openai",
             "text-embedding-3-small",
-            Endpoint::Embeddings,
-            json!({"input": "x"}),
-            0.000_001,
-            0.000_1,
+            Embeddings,
+            input,
+            [1e-6, 1e-4],
         ),
-        (
-            "openai",
-            "tts-1",
-            Endpoint::Speech,
-            json!({"input": "x".repeat(1_000)}),
-            0.015,
-            0.015,
-        ),
+        ("openai", "tts-1", Speech, spoken, [0.015, 0.015]),
         (
             "azure",
             "dall-e-3",
-            Endpoint::ImageGenerations,
+            ImageGenerations,
             picture,
-            0.087,
-            0.089,
+            [0.087, 0.089],
         ),
-        (
-            "cohere",
-            "rerank-v3.5",
-            Endpoint::Rerank,
-            json!({"documents": ["a"]}),
-            0.002,
-            0.002,
-        ),
-    ] {
+        ("cohere", "rerank-v3.5", Rerank, ranked, [0.002, 0.002]),
+    ];
+    for (vendor, model, endpoint, body, [least, most]) in known {
         let tariff = book.tariff(Some(vendor), "p", model, None).unwrap();
         let served = Served {
             model,
@@ -372,6 +344,10 @@ fn well_known_requests_have_a_most() {
             "{vendor}/{model}: {cost}"
         );
     }
+}
+
+#[test]
+fn a_model_may_count_more_for_a_picture() {
     let mini = Served {
         model: "gpt-4o-mini-2024-07-18",
         ..SERVED
