@@ -351,6 +351,11 @@ impl Payment {
         spent.characters = self.bound.characters;
         let told = usage.input.is_some() || usage.output.is_some() || spent.images > 0;
         let flags = match outcome {
+            // Streams of some providers tell no usage; their output is counted as it comes.
+            Outcome::Success if told && usage.input.is_none() && usage.output.is_some() => {
+                spent.tokens.input = self.estimate;
+                return (spent, Flags::ESTIMATED);
+            }
             Outcome::Success if told => return (spent, Flags::default()),
             // Nobody says: what was reserved is the most that it can have been.
             Outcome::Success => return (self.bound, Flags::ESTIMATED),
