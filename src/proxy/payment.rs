@@ -132,14 +132,17 @@ pub(super) fn reserve(
         price: serving.tills.version,
         at: micros(),
     };
-    let amount = affordable(&serving.config.governance, &payers, cost, &bound)?;
+    let amount = match affordable(&serving.config.governance, &payers, cost, &bound) {
+        Ok(amount) => amount,
+        Err(failed) => return Err(not_sent(passes, failed)),
+    };
     let reserved = life
         .worker
         .with_pen(|pen| pen.reserve(&payers.charges(), asked, amount));
     let bill = match reserved {
         None => return Ok(None),
         Some(Ok(bill)) => bill,
-        Some(Err(unpaid)) => return Err(refused(unpaid, &payers)),
+        Some(Err(unpaid)) => return Err(not_sent(passes, refused(unpaid, &payers))),
     };
     Ok(Some(Payment {
         bill,
@@ -150,6 +153,14 @@ pub(super) fn reserve(
         estimate: plan.ask.input_tokens.into(),
         passes,
     }))
+}
+
+/// Why an attempt is not sent, whose pace at the provider gets back what was taken of it.
+fn not_sent(passes: Option<Passes>, why: Box<Failed>) -> Box<Failed> {
+    if let Some(passes) = passes {
+        passes.unspend();
+    }
+    why
 }
 
 /// Who pays on this route, if the payer may use its provider.
