@@ -268,7 +268,7 @@ fn open(life: &Life, order: Order<'_>) -> Result<Option<Payment>, Box<Failed>> {
     let bill = match reserved {
         None => return Ok(None),
         Some(Ok(bill)) => bill,
-        Some(Err(unpaid)) => return Err(refused(unpaid, &payers)),
+        Some(Err(unpaid)) => return Err(not_sent(passes, refused(unpaid, &payers))),
     };
     Ok(Some(Payment {
         bill,
@@ -286,6 +286,14 @@ fn open(life: &Life, order: Order<'_>) -> Result<Option<Payment>, Box<Failed>> {
 fn content_type(headers: &HeaderMap) -> &str {
     let kind = headers.get(CONTENT_TYPE);
     kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default()
+}
+
+/// Why an attempt is not sent, whose pace at the provider gets back what was taken of it.
+fn not_sent(passes: Option<Passes>, why: Box<Failed>) -> Box<Failed> {
+    if let Some(passes) = passes {
+        passes.unspend();
+    }
+    why
 }
 
 /// Who pays on this route, if the payer may use its provider.

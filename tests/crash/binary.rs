@@ -40,19 +40,8 @@ pub(crate) struct Binary {
 
 impl Binary {
     /// Starts it on the configuration in a folder, and waits until it listens.
-    ///
-    /// A file that grows beyond what it may, which the disk's trial brings about, fails the write and does not end the process.
     pub(crate) fn start(folder: &Folder) -> Self {
-        let mut child = Command::new("sh")
-            .args(["-c", "trap '' XFSZ; exec \"$0\" serve --config \"$1\""])
-            .arg(env!("CARGO_BIN_EXE_trimtab"))
-            .arg(folder.file("trimtab.toml"))
-            .env_remove("RUST_LOG")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(std::fs::File::create(folder.file("stderr")).unwrap())
-            .spawn()
-            .unwrap();
+        let mut child = spawn(folder);
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let (mut banner, mut line) = (String::new(), String::new());
         while !banner.contains("  models ") {
@@ -86,6 +75,22 @@ impl Drop for Binary {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts it on the configuration in a folder.
+///
+/// A file that grows beyond what it may, which the disk's trial brings about, fails the write and does not end the process.
+pub(crate) fn spawn(folder: &Folder) -> Child {
+    Command::new("sh")
+        .args(["-c", "trap '' XFSZ; exec \"$0\" serve --config \"$1\""])
+        .arg(env!("CARGO_BIN_EXE_trimtab"))
+        .arg(folder.file("trimtab.toml"))
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(std::fs::File::create(folder.file("stderr")).unwrap())
+        .spawn()
+        .unwrap()
 }
 
 /// What it has logged.

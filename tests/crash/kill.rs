@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -21,7 +22,7 @@ use trimtab::governance::books::correction;
 use trimtab::governance::journal::{Disk, Folder as Journals, Journal, Sync};
 use trimtab::store::{Entry, State};
 
-use crate::binary::{Binary, Folder};
+use crate::binary::{self, Binary, Folder};
 use crate::books::{self, post};
 use crate::client::Client;
 
@@ -77,8 +78,17 @@ pub(crate) fn run(seed: u64, kills: u32) -> String {
         .unwrap();
     let mut rng = SmallRng::seed_from_u64(seed);
     let (mut known, mut next) = (Known::default(), 0);
-    let mut answers = 0;
+    let (mut answers, mut stillborn) = (0, 0);
     for round in 0..kills {
+        if rng.random_ratio(1, 4) {
+            // While it reads what the one before has left, or not even that.
+            let wait = Duration::from_micros(rng.random_range(0..40_000));
+            let mut child = binary::spawn(&folder);
+            runtime.block_on(async { tokio::time::sleep(wait).await });
+            child.kill().unwrap();
+            child.wait().unwrap();
+            stillborn += 1;
+        }
         let load = Rc::new(Load {
             binary: RefCell::new(Binary::start(&folder)),
             left: Cell::new(rng.random_range(1..200)),
@@ -96,7 +106,7 @@ pub(crate) fn run(seed: u64, kills: u32) -> String {
     }
     let (doubted, charged) = known.adjust(&config);
     format!(
-        "{kills} kills of seed {seed}: {} attempts, {answers} answered whole, {doubted} in doubt, nothing lost or charged twice; adjusted, ${:.6} agree",
+        "{kills} kills of seed {seed} and {stillborn} at the start: {} attempts, {answers} answered whole, {doubted} in doubt, nothing lost or charged twice; adjusted, ${:.6} agree",
         known.truth.len(),
         charged as f64 / 1e9
     )

@@ -44,9 +44,12 @@ pub(super) fn answered(bench: &Bench) -> u64 {
     bench.seen("alpha").iter().map(cost).sum()
 }
 
+/// One of a key's tiers.
+type Of = fn(&Member) -> &Payee;
+
 #[test]
 fn each_tier_may_be_the_tightest() {
-    let tiers: [(&str, &str, fn(&Member) -> &Payee); 4] = [
+    let tiers: [(&str, &str, Of); 4] = [
         ("keys.ci", "key `ci`", |it| &it.own),
         ("teams.t", "team `t`", |it| it.team.as_ref().unwrap()),
         ("customers.c", "customer `c`", |it| {

@@ -192,3 +192,34 @@ fn who_can_afford_the_dear_route_gets_it() {
         assert_eq!(bench.seen("alpha").len(), 0);
     });
 }
+
+/// What a budget refuses takes nothing of a rate limit, whichever tier has it.
+#[test]
+fn what_a_budget_refuses_costs_no_rate() {
+    for table in ["keys.ci", "keys.ci.providers.alpha"] {
+        let folder = Folder::new();
+        let rate = "rate_limits = { requests_per_minute = 3 }";
+        let [own, there] =
+            [table == "keys.ci", table != "keys.ci"].map(|it| if it { rate } else { "" });
+        let tables = format!(
+            "[keys.ci]\nsecret = \"{SECRET}\"\nbudgets = [{{ limit = 0.01, period = \"1d\" }}]\n{own}\n[keys.ci.providers.alpha]\n{there}"
+        );
+        let spec = folder
+            .spec()
+            .with(MODEL)
+            .with(&tables)
+            .stand_in("alpha", "");
+        bench(&spec, async |bench| {
+            let mut dear = chat("main", Mode::Whole);
+            dear["max_tokens"] = 100_000.into();
+            for _ in 0..5 {
+                let answer = bench.call(&with_key(Call::chat(&dear), SECRET)).await;
+                assert_eq!(answer.status, 402, "{table}: {answer:?}");
+            }
+            for _ in 0..3 {
+                assert_eq!(bench.call(&asked(SECRET)).await.status, 200, "{table}");
+            }
+            assert_too_fast(&bench.call(&asked(SECRET)).await, "key `ci`");
+        });
+    }
+}

@@ -117,92 +117,87 @@ expires = \"2020-01-01T00:00:00Z\"
 secret = \"a-secret-switched-off\"
 disabled = true";
 
-/// Every route of the data plane, in each way that its path may be written.
+/// Paths of models that take JSON, in each way that a base URL is written.
+const JSON: [&str; 20] = [
+    "/v1/chat/completions",
+    "/chat/completions",
+    "/openai/v1/chat/completions",
+    "/openai/deployments/main/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/responses/input_tokens",
+    "/v1/embeddings",
+    "/v1/moderations",
+    "/v1/rerank",
+    "/v1/images/generations",
+    "/v1/audio/speech",
+    "/v1/messages",
+    "/anthropic/v1/messages",
+    "/v1/messages/count_tokens",
+    "/v1beta/models/main:generateContent",
+    "/genai/v1beta/models/main:streamGenerateContent",
+    "/v1beta/models/main:countTokens",
+    "/v1beta/models/main:embedContent",
+    "/v1beta/models/main:batchEmbedContents",
+];
+
+/// Paths of models that take a form.
+const FORMS: [&str; 4] = [
+    "/v1/images/edits",
+    "/v1/images/variations",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+];
+
+/// Paths of what a provider keeps, and one that goes through.
+const ERRANDS: [&str; 8] = [
+    "/v1/files",
+    "/v1/files/f/content",
+    "/v1/batches",
+    "/v1/batches/b",
+    "/v1/uploads/u",
+    "/v1/messages/batches",
+    "/anthropic/v1/files",
+    "/passthrough/alpha/v1/x",
+];
+
+const FORM: &str = "--b\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nmain\r\n--b\r\ncontent-disposition: form-data; name=\"prompt\"\r\n\r\nx\r\n--b\r\ncontent-disposition: form-data; name=\"image\"; filename=\"x.png\"\r\ncontent-type: image/png\r\n\r\nx\r\n--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"x.mp3\"\r\n\r\nx\r\n--b--\r\n";
+
+/// Every route of the data plane.
 fn routes() -> Vec<(Kind, Call)> {
-    let body = json!({
-        "model": "main", "max_tokens": 5, "input": "x", "prompt": "x", "query": "x",
-        "documents": ["x"], "voice": "v", "messages": [{"role": "user", "content": "x"}],
-        "contents": [{"role": "user", "parts": [{"text": "x"}]}],
-        "content": {"parts": [{"text": "x"}]},
-        "requests": [{"model": "models/main", "content": {"parts": [{"text": "x"}]}}],
-    })
-    .to_string();
-    let form = "--b\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nmain\r\n--b\r\ncontent-disposition: form-data; name=\"prompt\"\r\n\r\nx\r\n--b\r\ncontent-disposition: form-data; name=\"image\"; filename=\"x.png\"\r\ncontent-type: image/png\r\n\r\nx\r\n--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"x.mp3\"\r\n\r\nx\r\n--b--\r\n";
-    let mut all = Vec::new();
-    for path in ["/health", "/healthz", "/ready", "/readyz"] {
-        all.push((Kind::Open, Call::get(path)));
-    }
-    for path in [
-        "/v1/chat/completions",
-        "/chat/completions",
-        "/openai/v1/chat/completions",
-        "/openai/deployments/main/chat/completions",
-        "/v1/completions",
-        "/v1/responses",
-        "/v1/responses/input_tokens",
-        "/v1/embeddings",
-        "/v1/moderations",
-        "/v1/rerank",
-        "/v1/images/generations",
-        "/v1/audio/speech",
-        "/v1/messages",
-        "/anthropic/v1/messages",
-        "/v1/messages/count_tokens",
-        "/v1beta/models/main:generateContent",
-        "/genai/v1beta/models/main:streamGenerateContent",
-        "/v1beta/models/main:countTokens",
-        "/v1beta/models/main:embedContent",
-        "/v1beta/models/main:batchEmbedContents",
-    ] {
-        all.push((Kind::Model, Call::post(path, body.clone())));
-    }
-    for path in [
-        "/v1/images/edits",
-        "/v1/images/variations",
-        "/v1/audio/transcriptions",
-        "/v1/audio/translations",
-    ] {
-        let kind = "multipart/form-data; boundary=b";
-        all.push((Kind::Model, Call::form(path, kind, form.into())));
-    }
-    for path in ["/v1/workflows/flow", "/v1/workflows/flow/messages"] {
-        let body = body.replace("\"main\"", "\"x\"");
-        all.push((Kind::Model, Call::post(path, body)));
-    }
-    for path in [
+    let open = ["/health", "/healthz", "/ready", "/readyz"];
+    let mut all: Vec<_> = open.map(|path| (Kind::Open, Call::get(path))).into();
+    let body = body("main");
+    all.extend(JSON.map(|path| (Kind::Model, Call::post(path, body.clone()))));
+    let form = |path| Call::form(path, "multipart/form-data; boundary=b", FORM.into());
+    all.extend(FORMS.map(|path| (Kind::Model, form(path))));
+    let ways = ["/v1/workflows/flow", "/v1/workflows/flow/messages"];
+    all.extend(ways.map(|path| (Kind::Model, Call::post(path, self::body("x")))));
+    let own = [
         "/v1/models",
         "/openai/v1/models",
         "/v1/models/nobody",
         "/genai/v1beta/models",
-    ] {
-        all.push((Kind::Own, Call::get(path)));
-    }
-    // No account here keeps responses.
-    all.push((Kind::Own, Call::get("/v1/responses/resp_1")));
+        // No account here keeps responses.
+        "/v1/responses/resp_1",
+    ];
+    all.extend(own.map(|path| (Kind::Own, Call::get(path))));
     let socket = Call::get("/v1/responses").header("upgrade", "websocket");
     all.push((Kind::Own, socket.header("connection", "upgrade")));
-    for path in [
-        "/v1/files",
-        "/v1/files/f/content",
-        "/v1/batches",
-        "/v1/batches/b",
-        "/v1/uploads/u",
-        "/v1/messages/batches",
-        "/anthropic/v1/files",
-        "/passthrough/alpha/v1/x",
-    ] {
+    for path in ERRANDS {
         all.push((Kind::Errand, Call::get(path)));
         all.push((Kind::Errand, Call::get(path).method("DELETE")));
         all.push((Kind::Errand, Call::post(path, "{}")));
     }
-    for path in [
+    let nowhere = [
         "/",
         "/v1",
         "/v1/nothing",
         "/metrics",
         "/api/routes",
         "/passthrough/alpha",
-    ] {
+    ];
+    for path in nowhere {
         all.push((Kind::Nothing, Call::get(path)));
         all.push((Kind::Nothing, Call::post(path, "{}")));
     }
@@ -212,6 +207,18 @@ fn routes() -> Vec<(Kind, Call)> {
     }
     all.push((Kind::Nothing, Call::post("/v1/models", "{}")));
     all
+}
+
+/// A body that has what any endpoint asks for.
+fn body(model: &str) -> String {
+    json!({
+        "model": model, "max_tokens": 5, "input": "x", "prompt": "x", "query": "x",
+        "documents": ["x"], "voice": "v", "messages": [{"role": "user", "content": "x"}],
+        "contents": [{"role": "user", "parts": [{"text": "x"}]}],
+        "content": {"parts": [{"text": "x"}]},
+        "requests": [{"model": "models/main", "content": {"parts": [{"text": "x"}]}}],
+    })
+    .to_string()
 }
 
 /// A gateway before providers that note everything that they hear.

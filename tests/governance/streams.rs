@@ -231,3 +231,33 @@ fn a_key_that_stays_keeps_its_streams_through_a_reload() {
         assert!(answer.is_done(), "{answer:?}");
     });
 }
+
+/// Some providers send no usage with a stream: its input is then charged as it was estimated, its output as it came.
+#[test]
+fn a_stream_without_usage_is_charged_for_its_input_too() {
+    for (dialect, call) in dialects() {
+        let folder = Folder::new();
+        let key = format!(
+            "[keys.ci]\nsecret = \"{SECRET}\"\nbudgets = [{{ limit = 1.0, period = \"1d\" }}]"
+        );
+        let script = "answer = 50\nfaults = [{ kind = \"no-usage\" }]";
+        let spec = folder
+            .spec()
+            .with(&key)
+            .with(MODEL)
+            .stand_in("alpha", script);
+        bench(&spec, async |bench| {
+            let member = member(&bench);
+            let answer = bench.call(&with_key(call, SECRET)).await;
+            assert_eq!((answer.status, answer.ended), (200, Ended::Whole));
+            let (spent, reserved) = seen(&member.own);
+            let output = 4_000 * u64::from(bench.seen("alpha")[0].output_tokens);
+            assert_eq!(reserved, 0);
+            assert!(
+                spent > output && spent < answered(&bench) + 60_000,
+                "{dialect}: {spent}, output alone {output}, all {}",
+                answered(&bench)
+            );
+        });
+    }
+}
