@@ -79,8 +79,7 @@ fn a_session_stays_and_sessions_spread() {
 
 #[test]
 fn a_session_leaves_a_route_that_degrades() {
-    let slow =
-        "[[mock.providers.a.faults]]\nfrom = \"120s\"\nlatency_factor = 6.0";
+    let slow = "[[mock.providers.a.faults]]\nfrom = \"120s\"\nlatency_factor = 6.0";
     bench(&equals(slow), async |bench| {
         warm_up(&bench).await;
         let mut names = (0..40).map(|number| format!("session-{number}"));
