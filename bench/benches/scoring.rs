@@ -39,6 +39,11 @@ fn select(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
             bencher.iter(|| desk.select());
         });
+        let mut desk = Desk::of_sessions(size);
+        refuse_allocations(&mut desk);
+        group.bench_function(BenchmarkId::new("session", size), |bencher| {
+            bencher.iter(|| desk.select());
+        });
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use scoring::Class;
+use scoring::affinity::Affinity;
 use scoring::cost::Rates;
 use scoring::outcome::Outcome;
 use scoring::route::{Ask, Attempt, End, Parent, Prior, Route, ToldLimits};
@@ -35,6 +36,9 @@ const TURNS: usize = 400;
 /// Turns between two runs of the fitter: 4 a second.
 const FIT_TURNS: usize = 1_250;
 
+/// Input tokens that a session's route still keeps.
+const KEPT: u32 = 700;
+
 /// Every so many requests fail.
 const FAILURES: u64 = 97;
 
@@ -46,6 +50,8 @@ pub struct Desk {
     now: Time,
     rng: SmallRng,
     turns: u64,
+    /// Whether every request has a home.
+    in_session: bool,
     flights: VecDeque<Attempt<Arc<Route>>>,
 }
 
@@ -53,7 +59,20 @@ impl Desk {
     /// A desk over `candidates` routes (1..=256) of four parents.
     #[must_use]
     pub fn new(candidates: usize) -> Self {
-        let tuning = Tuning::default();
+        Self::under(candidates, Tuning::default())
+    }
+
+    /// The same with prices that count, and every request a turn of a session that was served before.
+    #[must_use]
+    pub fn of_sessions(candidates: usize) -> Self {
+        let mut tuning = Tuning::default();
+        tuning.cost.ms_per_millidollar = 1.0;
+        let mut desk = Self::under(candidates, tuning);
+        desk.in_session = true;
+        desk
+    }
+
+    fn under(candidates: usize, tuning: Tuning) -> Self {
         let parents: Vec<Arc<Parent>> = (0..4).map(|_| Arc::new(Parent::new())).collect();
         let told = ToldLimits {
             requests_per_minute: Some(10_000_000),
@@ -87,6 +106,7 @@ impl Desk {
             now: Time::from_micros(10_000_000),
             rng: SmallRng::seed_from_u64(7),
             turns: 0,
+            in_session: false,
             flights: VecDeque::with_capacity(FLIGHTS + 1),
         };
         desk.warm_up();
@@ -102,6 +122,7 @@ impl Desk {
             now: self.now,
             rng: SmallRng::seed_from_u64(seed),
             turns: seed,
+            in_session: self.in_session,
             flights: VecDeque::with_capacity(FLIGHTS + 1),
         };
         (0..FLIGHTS).for_each(|_| desk.turn());
@@ -132,6 +153,12 @@ impl Desk {
             .now
             .plus(Span::from_micros(self.rng.random_range(STEP_US)));
         self.turns += 1;
+        if self.in_session {
+            self.ask.affinity = Some(Affinity {
+                candidate: self.rng.random_range(0..self.pool.candidates().len()),
+                cached_tokens: KEPT,
+            });
+        }
         match select(
             &self.pool,
             &self.ask,

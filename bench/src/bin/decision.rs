@@ -19,6 +19,26 @@ use clap::Parser;
 /// Candidates that decisions are measured among.
 const SIZES: [usize; 4] = [2, 16, 64, 256];
 
+/// What is asked.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// Behind the number of candidates.
+    name: &'static str,
+    desk: fn(usize) -> Desk,
+}
+
+/// Requests of nobody in particular, and turns of sessions where prices count.
+const KINDS: [Kind; 2] = [
+    Kind {
+        name: "",
+        desk: Desk::new,
+    },
+    Kind {
+        name: " for a session",
+        desk: Desk::of_sessions,
+    },
+];
+
 /// Turns counted for allocations.
 const COUNTED: usize = 100_000;
 
@@ -111,35 +131,45 @@ impl Tail {
     }
 }
 
+/// The tails of each part over all rounds.
+fn tails(desk: &mut Desk, arguments: &Arguments, clock: u64) -> [Tail; 4] {
+    let mut tails = PARTS.map(|_| Tail::default());
+    for _ in 0..arguments.rounds {
+        let mut timed = time(desk, arguments.decisions, clock);
+        desk.fit();
+        let Timed {
+            select,
+            begin,
+            first_byte,
+            finish,
+        } = &mut timed;
+        for (tail, samples) in tails.iter_mut().zip([select, begin, first_byte, finish]) {
+            tail.add(samples);
+        }
+    }
+    tails
+}
+
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let clock = clock_nanos();
     let mut rows = Vec::new();
     let mut promises = Vec::new();
-    for size in SIZES {
-        let mut desk = Desk::new(size);
+    for (size, kind) in SIZES
+        .into_iter()
+        .flat_map(|size| KINDS.map(|kind| (size, kind)))
+    {
+        let mut desk = (kind.desk)(size);
         let counted = measure(|| (0..COUNTED).for_each(|_| desk.turn()));
         let allocations = counted.count_total;
         ensure!(
             allocations == 0,
-            "{allocations} allocations in {COUNTED} turns among {size}"
+            "{allocations} allocations in {COUNTED} turns among {size}{}",
+            kind.name
         );
-        let mut tails = PARTS.map(|_| Tail::default());
-        for _ in 0..arguments.rounds {
-            let mut timed = time(&mut desk, arguments.decisions, clock);
-            desk.fit();
-            let Timed {
-                select,
-                begin,
-                first_byte,
-                finish,
-            } = &mut timed;
-            for (tail, samples) in tails.iter_mut().zip([select, begin, first_byte, finish]) {
-                tail.add(samples);
-            }
-        }
+        let tails = tails(&mut desk, &arguments, clock);
         for (name, tail) in PARTS.iter().zip(&tails) {
-            let mut row = vec![format!("{name} among {size}")];
+            let mut row = vec![format!("{name} among {size}{}", kind.name)];
             row.extend(tail.medians().iter().map(|&nanos| number(nanos)));
             rows.push(row);
         }
@@ -150,14 +180,24 @@ fn main() -> anyhow::Result<()> {
             bound: Bound::AtMost(bound),
             unit: "ns",
         };
-        match size {
-            16 => {
+        match (size, kind.name) {
+            (16, "") => {
                 promises.push(bar("select among 16, p99", p99(&tails[0]), 500.0));
                 promises.push(bar("record an outcome, p99", p99(&tails[3]), 500.0));
                 let whole = tails.iter().map(|tail| tail.medians()[2]).sum();
                 promises.push(bar("all four parts, sum of p99.9", whole, 10_000.0));
             }
-            64 => promises.push(bar("select among 64, p99", p99(&tails[0]), 2_000.0)),
+            (64, "") => promises.push(bar("select among 64, p99", p99(&tails[0]), 2_000.0)),
+            (16, _) => promises.push(bar(
+                "select among 16 for a session, p99",
+                p99(&tails[0]),
+                500.0,
+            )),
+            (64, _) => promises.push(bar(
+                "select among 64 for a session, p99",
+                p99(&tails[0]),
+                2_000.0,
+            )),
             _ => {}
         }
     }

@@ -181,6 +181,18 @@ pub const METRICS: &[Metric] = &[
         "half the sum of differences between shares and weights, in health",
     ),
     metric(
+        "kept",
+        "",
+        More,
+        "share of input tokens that routes still kept from earlier prompts",
+    ),
+    metric(
+        "first_ms",
+        "ms",
+        Less,
+        "mean time from an attempt's start to its first token",
+    ),
+    metric(
         "explored",
         "",
         Less,

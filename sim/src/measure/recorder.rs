@@ -111,6 +111,10 @@ pub struct Recorder<'a> {
     pub(super) millis: Histogram,
     pub(super) refused: f64,
     pub(super) sent: f64,
+    /// Input tokens that were kept, and all that were sent.
+    pub(super) kept: (f64, f64),
+    /// Times to first tokens in ms, and their number.
+    pub(super) firsts: (f64, f64),
     pub(super) explored: f64,
     pub(super) probes: f64,
     pub(super) picks: Vec<episodes::Pick>,
@@ -153,6 +157,8 @@ impl<'a> Recorder<'a> {
             millis: Histogram::new(),
             refused: 0.0,
             sent: 0.0,
+            kept: (0.0, 0.0),
+            firsts: (0.0, 0.0),
             explored: 0.0,
             probes: 0.0,
             picks: Vec::new(),
@@ -311,6 +317,12 @@ impl<'a> Recorder<'a> {
             return;
         }
         self.sent += 1.0;
+        self.kept.0 += f64::from(fate.kept);
+        self.kept.1 += f64::from(request.input);
+        if let Some(first) = fate.first {
+            self.firsts.0 += first.as_millis_f64();
+            self.firsts.1 += 1.0;
+        }
         match pick.mode {
             Mode::Explored => self.explored += 1.0,
             Mode::Probe => self.probes += 1.0,

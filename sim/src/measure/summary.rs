@@ -79,6 +79,11 @@ pub(super) fn values(it: &Recorder<'_>, _: &World<'_>) -> Values {
     put("adapted_s", it.keys.adapted_after());
     put("load_cv", it.keys.load_cv());
     put("share_deviation", share_deviation(it));
+    put("kept", (it.kept.0 > 0.0).then(|| it.kept.0 / it.kept.1));
+    put(
+        "first_ms",
+        (it.firsts.1 > 0.0).then(|| it.firsts.0 / it.firsts.1),
+    );
     put("explored", Some(it.explored / sent));
     put("probes", Some(it.probes / sent));
     let trips = (it.healthy_attempts > 0.0).then(|| 1e6 * it.trips / it.healthy_attempts);

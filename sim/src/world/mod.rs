@@ -89,6 +89,8 @@ pub struct Fate {
     pub told: Option<Box<LimitReport>>,
     /// What a refusal's body tells of limits.
     pub refused: Option<Box<LimitReport>>,
+    /// Input tokens that the route still kept.
+    pub kept: u32,
     /// Output tokens handed over.
     pub output: u32,
     /// Tokens charged to the key; 0 if it was not asked or refused.
@@ -184,9 +186,12 @@ impl<'a> World<'a> {
                 return limited(dialect, &refusal, told, self.sites[sending.route].route);
             }
         }
+        let site = &self.sites[sending.route];
+        let kept = request.input - site.uncached(request, self.trace, now);
         let pace = self.pace(sending, age, &mut rng);
         let settle = self.scenario.keys[key].settle;
         let fate = Fate {
+            kept,
             charged: f64::from(request.input) + f64::from(reserved),
             reserved: if settle { reserved } else { 0 },
             ..self.answer(request, pace, struck)
@@ -449,6 +454,7 @@ fn failed(outcome: Outcome, end: Span) -> Fate {
         retry_after: None,
         told: None,
         refused: None,
+        kept: 0,
         output: 0,
         charged: 0.0,
         reserved: 0,

@@ -63,7 +63,7 @@ pub(in crate::config) struct RawRule {
     /// Name of the model whose routes serve then, with its fallbacks and clocks; a model's own name makes an exception from the rules below.
     #[schemars(required)]
     pub(in crate::config) model: Option<At<String>>,
-    /// Condition in CEL, such as `input_tokens > 30000 && headers["x-tier"] == "gold"`. Variables: `model`, `endpoint` (such as `chat` or `messages`), `stream`, `input_tokens` (estimated), `max_tokens` (0 if not given), `headers` (by lower-case name, without credentials), `key`, `team`, `hour` (0 to 23, UTC). What cannot be evaluated does not match.
+    /// Condition in CEL, such as `input_tokens > 30000 && headers["x-tier"] == "gold"`. Variables: `model`, `endpoint` (such as `chat` or `messages`), `stream`, `input_tokens` (estimated), `max_tokens` (0 if not given), `headers` (by lower-case name, without credentials), `key`, `team`, `hour` (0 to 23, UTC), `budget_left` (the least share left over all budgets of who asks, 0.0 to 1.0; 1.0 where there is none). What cannot be evaluated does not match.
     pub(in crate::config) when: Option<At<String>>,
     /// Headers of the client's and the exact values that they have, such as `{ x-tier = "gold" }`.
     #[serde(default)]
