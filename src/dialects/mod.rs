@@ -26,6 +26,7 @@ mod lenient;
 pub mod limits;
 pub mod meeting;
 pub mod openai;
+pub mod overhear;
 pub mod passage;
 mod percent;
 pub mod responses;

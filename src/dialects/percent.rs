@@ -28,6 +28,25 @@ pub(super) fn segment(text: &str) -> String {
     out
 }
 
+/// A text of which any byte may be written `%XX`; what is no such code stays as it is.
+#[must_use]
+pub(super) fn decode(name: &str) -> String {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let code = (first == b'%')
+            .then(|| after.get(..2))
+            .flatten()
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            // The number's reader takes a sign, too.
+            .filter(|digits| !digits.starts_with('+'))
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(code.unwrap_or(first));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,5 +58,20 @@ mod tests {
         let mut out = String::new();
         encode("/a@b", b"/@", &mut out);
         assert_eq!(out, "/a@b");
+    }
+
+    #[test]
+    fn names_in_paths_are_decoded_once() {
+        for (written, name) in [
+            ("gpt-4o", "gpt-4o"),
+            ("org%2Fname", "org/name"),
+            ("org/name", "org/name"),
+            ("a%252Fb", "a%2Fb"),
+            ("a%2", "a%2"),
+            ("a%zz", "a%zz"),
+            ("a%+5", "a%+5"),
+        ] {
+            assert_eq!(decode(written), name);
+        }
     }
 }

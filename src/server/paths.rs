@@ -5,7 +5,7 @@
 //! # Invariants
 //! - The path that is matched here is the only one that is looked at; it is never decoded or rebuilt.
 
-use crate::dialects::format::{Endpoint, Surface};
+use crate::dialects::format::{Endpoint, Surface, path};
 
 /// What a path stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +47,6 @@ const MOUNTS: [(&str, Surface); 3] = [
     ("/anthropic", Surface::Anthropic),
     ("/genai", Surface::Gemini),
 ];
-
-/// What versions of an API are called; they change nothing here.
-const VERSIONS: [&str; 3] = ["/v1beta", "/v1alpha", "/v1"];
 
 /// The mount that a path begins with, if any, and what follows it.
 fn mounted(path: &str) -> (Option<Surface>, &str) {
@@ -101,40 +98,22 @@ pub fn find(path: &str) -> Option<Place<'_>> {
         let end = below.find('/')?;
         return Some(Place::Through(&below[..end], &below[end..]));
     }
-    let (mount, mut rest) = mounted(path);
-    while let Some(shorter) = VERSIONS.iter().find_map(|version| {
-        rest.strip_prefix(version)
-            .filter(|shorter| shorter.starts_with('/'))
-    }) {
-        rest = shorter;
-    }
+    let (mount, rest) = mounted(path);
+    let rest = path::below_versions(rest);
     // Azure's SDK names the deployment in the path; the model is in the body all the same.
-    if let Some(below) = rest.strip_prefix("/deployments/") {
-        rest = &below[below.find('/')?..];
-    }
+    let rest = if rest.starts_with("/deployments/") {
+        path::deployment(rest)?.1
+    } else {
+        rest
+    };
     if let Some(below) = rest.strip_prefix("/workflows/") {
         return workflow(below);
     }
-    let endpoint = match rest {
-        "/chat/completions" => Endpoint::Chat,
-        "/completions" => Endpoint::Completions,
-        "/responses" => Endpoint::Responses,
-        "/responses/input_tokens" => Endpoint::InputTokens,
-        "/embeddings" => Endpoint::Embeddings,
-        "/moderations" => Endpoint::Moderations,
-        "/rerank" => Endpoint::Rerank,
-        "/images/generations" => Endpoint::ImageGenerations,
-        "/images/edits" => Endpoint::ImageEdits,
-        "/images/variations" => Endpoint::ImageVariations,
-        "/audio/speech" => Endpoint::Speech,
-        "/audio/transcriptions" => Endpoint::Transcriptions,
-        "/audio/translations" => Endpoint::Translations,
-        "/messages" => Endpoint::Messages,
-        "/messages/count_tokens" => Endpoint::CountTokens,
-        "/models" => return Some(Place::Models),
-        _ => return kept(mount, rest).or_else(|| model(rest.strip_prefix("/models/")?)),
-    };
-    Some(Place::Proxy(endpoint))
+    match path::endpoint(rest) {
+        Some(endpoint) => Some(Place::Proxy(endpoint)),
+        None if rest == "/models" => Some(Place::Models),
+        None => kept(mount, rest).or_else(|| model(rest.strip_prefix("/models/")?)),
+    }
 }
 
 /// What follows `/workflows/`: its name, and an endpoint as it follows any base URL; without one it is the chat.
@@ -181,17 +160,7 @@ fn kept(mount: Option<Surface>, rest: &str) -> Option<Place<'_>> {
 
 /// What follows `/models/`: a model, and with Gemini a verb.
 fn model(rest: &str) -> Option<Place<'_>> {
-    let verb = rest.rsplit_once(':').and_then(|(name, verb)| {
-        let endpoint = match verb {
-            "generateContent" => Endpoint::Generate,
-            "streamGenerateContent" => Endpoint::StreamGenerate,
-            "countTokens" => Endpoint::GeminiCount,
-            "embedContent" => Endpoint::GeminiEmbed,
-            "batchEmbedContents" => Endpoint::GeminiEmbeds,
-            _ => return None,
-        };
-        (!name.is_empty()).then_some(Place::Named(endpoint, name))
-    });
+    let verb = path::verb(rest).map(|(endpoint, name)| Place::Named(endpoint, name));
     verb.or_else(|| (!rest.is_empty()).then_some(Place::Model(rest)))
 }
 

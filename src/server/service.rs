@@ -19,7 +19,7 @@ use super::paths::{self, Kept, Place};
 use super::roster::{Presence, Roster};
 use crate::config::Secret;
 use crate::dialects::failure::Failure;
-use crate::dialects::format::{Endpoint, Surface};
+use crate::dialects::format::{Endpoint, Surface, path};
 use crate::proxy::{self, Asked, Errand, To, Way, Worker};
 
 /// Headers in which clients of the various SDKs put their key, besides `Authorization`.
@@ -111,11 +111,11 @@ impl Service {
                 self.proxy((endpoint, None, Way::Model), arrival).await
             }
             (Some(Place::Workflow(endpoint, name)), &Method::POST) => {
-                let way = Way::Path(decode(name));
+                let way = Way::Path(path::decoded(name));
                 self.proxy((endpoint, None, way), arrival).await
             }
             (Some(Place::Named(endpoint, name)), &Method::POST) => {
-                let name = Some(decode(name));
+                let name = Some(path::decoded(name));
                 self.proxy((endpoint, name, Way::Model), arrival).await
             }
             (
@@ -150,7 +150,7 @@ impl Service {
                     .models_json(asked_in(head));
                 proxy::answer(&self.worker, &head.headers, json)
             }
-            (Some(Place::Model(name)), &Method::GET) => self.model(head, &decode(name)),
+            (Some(Place::Model(name)), &Method::GET) => self.model(head, &path::decoded(name)),
             _ => {
                 let message = format!("Not allowed here: {} {path}.", head.method);
                 self.refuse(head, Failure::Method, &message)
@@ -296,24 +296,6 @@ fn authorized(token: &Secret, headers: &HeaderMap) -> bool {
         })
 }
 
-/// Decodes a model's name as it stands in a path; clients write `/` as `%2F` or as it is.
-fn decode(name: &str) -> String {
-    let mut bytes = Vec::with_capacity(name.len());
-    let mut rest = name.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let code = (first == b'%')
-            .then(|| after.get(..2))
-            .flatten()
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            // The number's reader takes a sign, too.
-            .filter(|digits| !digits.starts_with('+'))
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(code.unwrap_or(first));
-        rest = if code.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 fn plain(status: StatusCode, json: &'static str) -> Response<proxy::Body> {
     let mut response = Response::new(proxy::Body::from(Bytes::from_static(json.as_bytes())));
     *response.status_mut() = status;
@@ -322,24 +304,4 @@ fn plain(status: StatusCode, json: &'static str) -> Response<proxy::Body> {
         HeaderValue::from_static("application/json"),
     );
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_in_paths_are_decoded_once() {
-        for (written, name) in [
-            ("gpt-4o", "gpt-4o"),
-            ("org%2Fname", "org/name"),
-            ("org/name", "org/name"),
-            ("a%252Fb", "a%2Fb"),
-            ("a%2", "a%2"),
-            ("a%zz", "a%zz"),
-            ("a%+5", "a%+5"),
-        ] {
-            assert_eq!(decode(written), name);
-        }
-    }
 }

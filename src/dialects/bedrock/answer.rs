@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::meeting::Malformed;
+use super::super::seen::{Summary, Usage};
 use super::wire;
 use crate::chat::{Answer, Maker, Part, Signature};
 
@@ -148,6 +149,27 @@ fn thoughts(reasoning: Reasoning<'_>) -> impl Iterator<Item = Part> {
         .redacted_content
         .map(|text| Part::Redacted(signed(text)));
     thinking.into_iter().chain(redacted)
+}
+
+/// What was used, whatever the answer says.
+///
+/// # Errors
+/// `serde_json`'s, when the bytes are not an object with a usage of this dialect.
+pub fn read_summary(body: &[u8]) -> Result<Summary, serde_json::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Used<'a> {
+        #[serde(borrow)]
+        usage: wire::Usage<'a>,
+        #[serde(borrow, default)]
+        service_tier: Option<Tier<'a>>,
+    }
+    let used: Used<'_> = serde_json::from_slice(body)?;
+    let tier = used.service_tier.as_ref().map(|tier| &*tier.kind);
+    Ok(Summary {
+        usage: Some(Usage::from(used.usage.read()).at_tier(tier)),
+        error: false,
+    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::super::meeting::Malformed;
+use super::super::seen::Summary;
 use super::wire;
 use crate::chat::{Answer, Part};
 
@@ -89,6 +90,22 @@ pub fn read(body: &[u8]) -> Result<Answer, Malformed> {
         stop,
         usage: body.usage.map(|usage| usage.read()),
         ..Answer::default()
+    })
+}
+
+/// What was used, whatever the answer says.
+///
+/// # Errors
+/// `serde_json`'s, when the bytes are not an object with a usage of this dialect.
+pub fn read_summary(body: &[u8]) -> Result<Summary, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Used {
+        usage: wire::Usage,
+    }
+    let used: Used = serde_json::from_slice(body)?;
+    Ok(Summary {
+        usage: Some(used.usage.read().into()),
+        error: false,
     })
 }
 

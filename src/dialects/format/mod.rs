@@ -7,6 +7,7 @@
 //! - A provider's format for an endpoint depends on its dialect, on what it is known to serve and on the model, never on the request.
 
 mod endpoint;
+pub mod path;
 mod speaker;
 mod words;
 
