@@ -192,12 +192,13 @@ fn google(published: &str) -> Option<Named<'_>> {
 mod tests {
     use super::*;
 
+    fn check(path: &str, expected: Option<(Endpoint, Option<&str>)>) {
+        let found = named(path).map(|it| (it.endpoint, it.model));
+        assert_eq!(found, expected, "{path}");
+    }
+
     #[test]
-    fn providers_paths_are_known() {
-        let check = |path: &str, expected: Option<(Endpoint, Option<&str>)>| {
-            let found = named(path).map(|it| (it.endpoint, it.model));
-            assert_eq!(found, expected, "{path}");
-        };
+    fn paths_without_a_model_are_known() {
         for (path, endpoint) in [
             ("/v1/chat/completions", Endpoint::Chat),
             ("/chat/completions?api-version=1", Endpoint::Chat),
@@ -217,6 +218,30 @@ mod tests {
         ] {
             check(path, Some((endpoint, None)));
         }
+        for path in [
+            "",
+            "/",
+            "/v1",
+            "/v1/models",
+            "/v1/files",
+            "/v1/responses/resp_1",
+            "/v1/messages/batches",
+            "/v1/threads/t/messages",
+            "/v1/chat/completions/c/messages",
+            "/v1/models/m:predict",
+            "/models/:generateContent",
+            "/model/titan/invoke",
+            "/model/converse",
+            "/model//converse",
+            "/publishers/google",
+            "/deployments/d",
+        ] {
+            check(path, None);
+        }
+    }
+
+    #[test]
+    fn paths_that_name_the_model_are_known() {
         let vertex = "/v1/projects/p/locations/l/publishers";
         for (path, endpoint, model) in [
             ("/v1beta/models/g:generateContent", Endpoint::Generate, "g"),
@@ -264,26 +289,6 @@ mod tests {
             &format!("{vertex}/anthropic/models/count-tokens:rawPredict"),
             Some((Endpoint::CountTokens, None)),
         );
-        for path in [
-            "",
-            "/",
-            "/v1",
-            "/v1/models",
-            "/v1/files",
-            "/v1/responses/resp_1",
-            "/v1/messages/batches",
-            "/v1/threads/t/messages",
-            "/v1/chat/completions/c/messages",
-            "/v1/models/m:predict",
-            "/models/:generateContent",
-            "/model/titan/invoke",
-            "/model/converse",
-            "/model//converse",
-            "/publishers/google",
-            "/deployments/d",
-        ] {
-            check(path, None);
-        }
     }
 
     #[test]

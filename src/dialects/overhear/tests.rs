@@ -118,11 +118,11 @@ fn streams_are_heard_wherever_they_are_cut() {
 #[test]
 fn a_stream_that_breaks_off_tells_what_it_told() {
     let start = MESSAGES.find("event: message_delta").unwrap();
-    let ear = hear("/v1/messages", SSE, MESSAGES[..start].as_bytes(), 9);
+    let ear = hear("/v1/messages", SSE, &MESSAGES.as_bytes()[..start], 9);
     assert!(!ear.is_complete() && !ear.is_lost());
     assert_eq!(ear.usage().input, Some(7));
     let word = CHAT.find("data: {\"choices\":[{\"delta\":{},").unwrap();
-    let ear = hear("/v1/chat/completions", SSE, CHAT[..word].as_bytes(), 9);
+    let ear = hear("/v1/chat/completions", SSE, &CHAT.as_bytes()[..word], 9);
     assert_eq!((ear.usage(), ear.output_tokens()), (NONE, 1));
     assert!(!ear.is_complete());
 }
@@ -179,9 +179,22 @@ fn amazons_frames_are_heard() {
     assert!(broken.is_lost());
 }
 
+/// Hears each of these whole answers, in pieces of several sizes.
+fn hear_all(cases: &[(&str, &str, Usage)]) {
+    for &(path, answer, expected) in cases {
+        for piece in [1, 10, answer.len()] {
+            let mut ear = hear(path, JSON, answer.as_bytes(), piece);
+            assert!(!ear.is_complete(), "{path}");
+            ear.end();
+            assert_eq!(ear.usage(), expected, "{path} by {piece}");
+            assert!(ear.is_complete() && !ear.is_lost(), "{path} by {piece}");
+        }
+    }
+}
+
 #[test]
-fn whole_answers_are_heard_at_their_end() {
-    let cases = [
+fn whole_answers_in_words_are_heard_at_their_end() {
+    hear_all(&[
         (
             "/v1/chat/completions",
             r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}"#,
@@ -224,6 +237,12 @@ fn whole_answers_are_heard_at_their_end() {
                 ..of(1, 2)
             },
         ),
+    ]);
+}
+
+#[test]
+fn other_whole_answers_are_heard_at_their_end() {
+    hear_all(&[
         (
             "/v2/chat",
             r#"{"usage":{"billed_units":{"input_tokens":8,"output_tokens":2}}}"#,
@@ -248,16 +267,7 @@ fn whole_answers_are_heard_at_their_end() {
                 ..NONE
             },
         ),
-    ];
-    for (path, answer, expected) in cases {
-        for piece in [1, 10, answer.len()] {
-            let mut ear = hear(path, JSON, answer.as_bytes(), piece);
-            assert!(!ear.is_complete(), "{path}");
-            ear.end();
-            assert_eq!(ear.usage(), expected, "{path} by {piece}");
-            assert!(ear.is_complete() && !ear.is_lost(), "{path} by {piece}");
-        }
-    }
+    ]);
 }
 
 #[test]
@@ -312,7 +322,12 @@ fn one_piece_is_not_copied() {
 fn requests_tell_endpoint_and_model() {
     let json = br#"{"model":"m\u0031","stream_options":7}"#;
     let form = b"--XX\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nbytes\r\n--XX--\r\n";
-    let cases: [(&str, &[u8], Option<(Endpoint, &str)>); 9] = [
+    type Case = (
+        &'static str,
+        &'static [u8],
+        Option<(Endpoint, &'static str)>,
+    );
+    let cases: [Case; 9] = [
         ("/v1/chat/completions", json, Some((Endpoint::Chat, "m1"))),
         ("/v1/messages", json, Some((Endpoint::Messages, "m1"))),
         (
