@@ -16,7 +16,6 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use scoring::Outcome;
-use scoring::affinity::Affinity;
 use scoring::retry::{Committed, Failure, RetryBudget};
 use scoring::route::{Ask, End, Parent};
 use scoring::select::{Decision, Pick, Tried};
@@ -62,9 +61,8 @@ struct Live {
     deadline: Time,
     /// The client of a closed loop that asked.
     client: Option<u32>,
-    pick: Option<Pick>,
-    /// Where its session was at home when it was decided.
-    affinity: Option<Affinity>,
+    /// What was asked last, and what was picked for it.
+    pick: Option<(Ask, Pick)>,
     failures: u32,
     /// How its first attempt ended.
     first: Option<Outcome>,
@@ -342,7 +340,6 @@ impl<P: Policy> Run<'_, P> {
             deadline: self.now.plus(wait),
             client,
             pick: None,
-            affinity: None,
             failures: 0,
             first: None,
             equal_ms: 0.0,
@@ -364,7 +361,6 @@ impl<P: Policy> Run<'_, P> {
             if let Some(session) = self.setup.trace.session_of(&live.request) {
                 ask.affinity = policy.affinity(session, live.request.input, self.now);
             }
-            live.affinity = ask.affinity;
             let routes = &self.setup.scenario.models[model].routes;
             let truth = Truth {
                 world: &self.world,
@@ -390,7 +386,7 @@ impl<P: Policy> Run<'_, P> {
                 live.equal_ms = self.recorder.equal(&truth, (pick.index, &ask), self.now);
             }
             if let Some(pick) = live.walk.take(&decision) {
-                live.pick = Some(pick);
+                live.pick = Some((ask, pick));
                 return self.send(place);
             }
         }
@@ -401,7 +397,9 @@ impl<P: Policy> Run<'_, P> {
         let Some(live) = self.lives.get(place) else {
             return;
         };
-        let Some(pick) = live.pick else { return };
+        let Some((ask, pick)) = live.pick else {
+            return;
+        };
         let model = live.walk.position();
         let route = self.setup.scenario.models[model].routes[pick.index];
         let earlier = live.walk.attempts() - 1;
@@ -416,10 +414,7 @@ impl<P: Policy> Run<'_, P> {
         let flight = Flight {
             slot,
             route: pick.index,
-            ask: Ask {
-                affinity: live.affinity,
-                ..ask(&live.request, live.deadline)
-            },
+            ask,
             sent: self.now,
             first_byte: None,
             session: self.setup.trace.session_of(&live.request),
@@ -544,7 +539,7 @@ impl<P: Policy> Run<'_, P> {
         let Some(live) = self.lives.get(place) else {
             return;
         };
-        let Some(pick) = live.pick else { return };
+        let Some((_, pick)) = live.pick else { return };
         let model = live.walk.position();
         let admits = self.policies[live.replica][model].admits(pick.index, self.now);
         if live.walk.resume(admits) {
