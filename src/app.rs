@@ -24,6 +24,7 @@ use tokio::task::LocalSet;
 use crate::admin;
 use crate::clock;
 use crate::config::{self, Config, Report};
+use crate::governance::office::{BeginError, Office};
 use crate::mock;
 use crate::observe::metrics::Metrics;
 use crate::observe::recorder::{self, Writer};
@@ -69,6 +70,9 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Office(#[from] BeginError),
     /// A thread or a runtime cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
@@ -78,6 +82,18 @@ pub enum StartError {
 struct Assembly {
     shared: Arc<Shared>,
     writer: Option<Writer>,
+    office: Option<Arc<Office>>,
+}
+
+/// Who was made beside the file; none where no ledger is kept.
+fn office(config: &Config) -> Result<Option<Arc<Office>>, StartError> {
+    if !config.is_governed() {
+        return Ok(None);
+    }
+    let changed = || tracing::debug!("who may ask and who pays has changed");
+    let folder = &config.governance.data;
+    let office = Office::begin(folder, clock::secrets(), Box::new(changed))?;
+    Ok(Some(Arc::new(office)))
 }
 
 fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartError> {
@@ -103,6 +119,7 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
             (Some(recorder), Some(writer))
         }
     };
+    let office = office(&config)?;
     let budget = RetryBudget::new(&config.tuning);
     let serving = Serving::build(Arc::new(config), &lasting, mock)?;
     let shared = Arc::new(Shared {
@@ -111,7 +128,11 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
         budget,
         recorder,
     });
-    Ok(Assembly { shared, writer })
+    Ok(Assembly {
+        shared,
+        writer,
+        office,
+    })
 }
 
 fn bind(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
@@ -174,7 +195,11 @@ impl Gateway {
         let address = data.local_addr()?;
         let admin_at = admin.local_addr()?;
         let (workers, limit) = (config.server.workers.get(), config.server.max_connections);
-        let Assembly { shared, writer } = assemble(config, mock_at)?;
+        let Assembly {
+            shared,
+            writer,
+            office,
+        } = assemble(config, mock_at)?;
         let (drain, draining) = watch::channel(false);
         let (reload, reloads) = mpsc::channel(1);
         let (hub, fronts) = server::Hub::new(workers, limit);
@@ -186,6 +211,7 @@ impl Gateway {
         }
         let tasks = Tasks {
             shared: Arc::clone(&shared),
+            office,
             draining,
             file,
             mock: mock_at,
@@ -297,6 +323,7 @@ where
 /// What the control thread does.
 struct Tasks {
     shared: Arc<Shared>,
+    office: Option<Arc<Office>>,
     draining: watch::Receiver<bool>,
     file: Option<PathBuf>,
     mock: Option<SocketAddr>,
@@ -312,12 +339,18 @@ impl Tasks {
     ) {
         let Self {
             shared,
+            office,
             mut draining,
             file,
             mock,
         } = self;
         tokio::task::spawn_local(hub.accept(data, Arc::clone(&shared), draining.clone()));
-        tokio::task::spawn_local(admin::run(admin, Arc::clone(&shared), draining.clone()));
+        tokio::task::spawn_local(admin::run(
+            admin,
+            Arc::clone(&shared),
+            office,
+            draining.clone(),
+        ));
         tokio::task::spawn_local(housekeep(Arc::clone(&shared)));
         tokio::task::spawn_local(refresh_tokens(Arc::clone(&shared)));
         if let Some(file) = file {
@@ -433,6 +466,8 @@ pub struct Local {
     pub admin: SocketAddr,
     /// What all workers share.
     pub shared: Arc<Shared>,
+    /// Who was made beside the file; none where no ledger is kept.
+    pub office: Option<Arc<Office>>,
     /// How to tell it things.
     pub control: Control,
     _writer: Option<Writer>,
@@ -453,7 +488,11 @@ impl Local {
         let address = data.local_addr()?;
         let admin_at = admin.local_addr()?;
         let limit = config.server.max_connections;
-        let Assembly { shared, writer } = assemble(config, mock)?;
+        let Assembly {
+            shared,
+            writer,
+            office,
+        } = assemble(config, mock)?;
         let (drain, draining) = watch::channel(false);
         let (reload, reloads) = mpsc::channel(1);
         let (hub, fronts) = server::Hub::new(1, limit);
@@ -463,6 +502,7 @@ impl Local {
         }
         let tasks = Tasks {
             shared: Arc::clone(&shared),
+            office: office.clone(),
             draining,
             file,
             mock,
@@ -473,6 +513,7 @@ impl Local {
             address,
             admin: admin_at,
             shared,
+            office,
             control: Control { drain, reload },
             _writer: writer,
         })

@@ -10,6 +10,7 @@
 //! - A key that cannot be served as it was made is refused, never served with less above it.
 
 mod adjust;
+mod begin;
 mod change;
 mod desk;
 mod document;
@@ -22,8 +23,9 @@ mod refusal;
 #[cfg(test)]
 pub(super) mod tests;
 
+pub use begin::{BeginError, DATABASE};
 pub use change::Removal;
-pub use desk::{Asked, Office, OpenError, Opening};
+pub use desk::{Asked, Office, Opening};
 pub use document::{allowance, instant};
 pub use item::{Found, Item, Made};
 pub use key::LONGEST_GRACE;
