@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use trimtab::app::{self, Gateway};
 use trimtab::config::{self, Config, LogFormat, Paint, Report};
 use trimtab::dialects::fixed::{Unheard, unheard};
-use trimtab::{demo, doctor, import, mock};
+use trimtab::{console, demo, doctor, import, mock};
 
 /// In profiles of the request path the system's allocator took about 6 % of the samples, this one 1 to 2 %; it costs some 8 MiB of idle memory.
 #[global_allocator]
@@ -80,6 +80,14 @@ enum Command {
     Import(import::Options),
     /// Prints the settings that a client needs, and tries them against the running gateway.
     Doctor(doctor::Options),
+    /// Lists, makes and ends virtual keys of a running gateway.
+    Keys(console::Keys),
+    /// Shows how the budgets of a running gateway stand.
+    Budgets(console::Budgets),
+    /// Sums what was used, by whom.
+    Usage(console::Usage),
+    /// Shows who is live, from the file or made over the API.
+    Diff(console::Diff),
     /// Prints the JSON Schema of the configuration, for editors.
     Schema,
     /// Prints a completion script for a shell.
@@ -110,6 +118,10 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo(&options),
         Command::Import(options) => import(&options),
         Command::Doctor(options) => doctor(&options),
+        Command::Keys(options) => console(&console::Ask::Keys(options)),
+        Command::Budgets(options) => console(&console::Ask::Budgets(options)),
+        Command::Usage(options) => console(&console::Ask::Usage(options)),
+        Command::Diff(options) => console(&console::Ask::Diff(options)),
         Command::Schema => print(&config::schema()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -228,6 +240,19 @@ fn doctor(options: &doctor::Options) -> anyhow::Result<ExitCode> {
     let said = doctor::run(options)?;
     print(&said.text)?;
     Ok(ExitCode::from(u8::from(!said.holds)))
+}
+
+fn console(ask: &console::Ask) -> anyhow::Result<ExitCode> {
+    match console::run(ask) {
+        Ok(said) => {
+            complain(&said.remarks);
+            print(&said.text)
+        }
+        Err(error) => {
+            complain(&format!("error: {error}\n"));
+            Ok(ExitCode::from(error.code()))
+        }
+    }
 }
 
 fn replay(config: Option<&Path>, options: &sim::command::Replay) -> anyhow::Result<ExitCode> {

@@ -1,5 +1,6 @@
 //! The admin API: the life of keys, every mistake, who may ask, what is documented, and what is kept.
 
+mod console;
 mod life;
 mod lists;
 mod matrix;
