@@ -7,6 +7,8 @@
 //! - Every task is named here and ends with the drain.
 //! - A configuration that cannot be served never replaces one that can.
 
+mod books;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,15 +27,16 @@ use crate::admin;
 use crate::clock;
 use crate::config::{self, Config, Report};
 use crate::governance::journal::NamesError;
-use crate::governance::prices::Book;
-use crate::governance::{Ledger, OpenError, Opened, Roster, Sources};
+use crate::governance::office::Office;
+use crate::governance::{OpenError, Sources};
 use crate::mock;
 use crate::observe::metrics::Metrics;
 use crate::observe::recorder::{self, Writer};
-use crate::proxy::{BuildError, Lasting, Recollections, Serving, Shared, Tills, Tokens};
+use crate::proxy::{BuildError, Lasting, Recollections, Serving, Shared, Tokens};
 use crate::routing::{Makers, Registry, Sessions};
 use crate::server;
 use crate::upstream::{Origins, Pools};
+use books::Books;
 
 /// How often the latency models are fitted anew: four times a second follows a drift within the time that a few requests take.
 const FIT_EVERY: Duration = Duration::from_millis(250);
@@ -92,11 +95,11 @@ pub enum StartError {
 struct Assembly {
     shared: Arc<Shared>,
     writer: Option<Writer>,
-    books: Option<Opened>,
+    books: Option<Books>,
 }
 
 fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartError> {
-    let books = books(&config)?;
+    let books = books::open(&config)?;
     let registry = Arc::new(Registry::default());
     let metrics = Arc::new(Metrics::new(Arc::clone(&registry)));
     let lasting = Lasting {
@@ -108,7 +111,7 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
         origins: Origins::default(),
         metrics,
         sources: Sources::default(),
-        ledger: books.as_ref().map(|opened| Arc::clone(&opened.ledger)),
+        ledger: books.as_ref().map(|books| Arc::clone(&books.ledger)),
     };
     let (recorder, writer) = match &config.trace {
         None => (None, None),
@@ -124,10 +127,10 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
     };
     let budget = RetryBudget::new(&config.tuning);
     let config = Arc::new(config);
-    let book = book(&config);
+    let book = books::prices(&config);
     let serving = Serving::build(Arc::clone(&config), &lasting, (mock, &book))?;
     let serving = match &lasting.ledger {
-        Some(ledger) => governed(serving, (ledger, &ledger.roster.load()), &book)?,
+        Some(ledger) => books::governed(serving, (ledger, &ledger.roster.load()), &book)?,
         None => serving,
     };
     let shared = Arc::new(Shared {
@@ -136,51 +139,14 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
         budget,
         recorder,
     });
+    if let Some(books) = &books {
+        books.attach(&shared);
+    }
     Ok(Assembly {
         shared,
         writer,
         books,
     })
-}
-
-/// Opens the books, if they are kept.
-fn books(config: &Config) -> Result<Option<Opened>, StartError> {
-    if !config.is_governed() {
-        return Ok(None);
-    }
-    let (folder, workers) = (&config.governance.data, config.server.workers.get());
-    let opened = Ledger::open((config, &config.tenants), folder, workers);
-    let opened = opened.map_err(|source| StartError::Books {
-        folder: folder.clone(),
-        source,
-    })?;
-    if opened.in_doubt > 0 {
-        let in_doubt = opened.in_doubt;
-        tracing::warn!(
-            in_doubt,
-            "attempts were in flight when the gateway last ended; they stay charged as reserved until an operator says what they cost"
-        );
-    }
-    Ok(Some(opened))
-}
-
-/// What is served, with its prices and numbers.
-fn governed(
-    serving: Serving,
-    books: (&Ledger, &Roster),
-    book: &Arc<Book>,
-) -> Result<Serving, NamesError> {
-    let tills = Tills::of(&serving, books, book)?;
-    Ok(serving.with_tills(tills))
-}
-
-/// The prices of a configuration.
-fn book(config: &Config) -> Arc<Book> {
-    let (catalogue, not_read) = Book::catalogue_of(&config.governance.data);
-    if let Some(error) = not_read {
-        tracing::warn!(%error, "the prices inside the program hold instead");
-    }
-    Arc::new(Book::of(catalogue, config))
 }
 
 fn bind(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
@@ -208,7 +174,7 @@ pub struct Gateway {
     threads: Vec<JoinHandle<()>>,
     mock: Option<mock::Running>,
     writer: Option<Writer>,
-    books: Option<Opened>,
+    books: Option<Books>,
 }
 
 /// How a running gateway is told things.
@@ -249,6 +215,7 @@ impl Gateway {
             writer,
             books,
         } = assemble(config, mock_at)?;
+        let office = books.as_ref().map(|books| Arc::clone(&books.office));
         let (drain, draining) = watch::channel(false);
         let (reload, reloads) = mpsc::channel(1);
         let (hub, fronts) = server::Hub::new(workers, limit);
@@ -260,6 +227,7 @@ impl Gateway {
         }
         let tasks = Tasks {
             shared: Arc::clone(&shared),
+            office,
             draining,
             file,
             mock: mock_at,
@@ -374,6 +342,7 @@ where
 /// What the control thread does.
 struct Tasks {
     shared: Arc<Shared>,
+    office: Option<Arc<Office>>,
     draining: watch::Receiver<bool>,
     file: Option<PathBuf>,
     mock: Option<SocketAddr>,
@@ -389,16 +358,22 @@ impl Tasks {
     ) {
         let Self {
             shared,
+            office,
             mut draining,
             file,
             mock,
         } = self;
         tokio::task::spawn_local(hub.accept(data, Arc::clone(&shared), draining.clone()));
-        tokio::task::spawn_local(admin::run(admin, Arc::clone(&shared), draining.clone()));
-        tokio::task::spawn_local(housekeep(Arc::clone(&shared)));
+        tokio::task::spawn_local(admin::run(
+            admin,
+            Arc::clone(&shared),
+            office.clone(),
+            draining.clone(),
+        ));
+        tokio::task::spawn_local(housekeep(Arc::clone(&shared), office.clone()));
         tokio::task::spawn_local(refresh_tokens(Arc::clone(&shared)));
         if let Some(file) = file {
-            tokio::task::spawn_local(watch_config(shared, file, mock, reloads));
+            tokio::task::spawn_local(watch_config((shared, office), file, mock, reloads));
         }
         let _ = draining.wait_for(|draining| *draining).await;
     }
@@ -416,8 +391,8 @@ async fn refresh_tokens(shared: Arc<Shared>) {
     }
 }
 
-/// Fits latency models and sweeps idle statistics.
-async fn housekeep(shared: Arc<Shared>) {
+/// Fits latency models, sweeps idle statistics, and lets in whoever could not be let in when it was asked for.
+async fn housekeep(shared: Arc<Shared>, office: Option<Arc<Office>>) {
     let mut every = tokio::time::interval(FIT_EVERY);
     let mut fits = 0_u32;
     loop {
@@ -431,12 +406,19 @@ async fn housekeep(shared: Arc<Shared>) {
             for (_, route) in shared.lasting.registry.all() {
                 route.sweep(now);
             }
+            let ledger = shared.lasting.ledger.as_ref();
+            if let Some(office) = office
+                .as_ref()
+                .filter(|_| ledger.is_some_and(|it| it.is_stale()))
+            {
+                books::enroll(&shared, office);
+            }
         }
     }
 }
 
 async fn watch_config(
-    shared: Arc<Shared>,
+    (shared, office): (Arc<Shared>, Option<Arc<Office>>),
     file: PathBuf,
     mock: Option<SocketAddr>,
     mut reloads: mpsc::Receiver<()>,
@@ -452,7 +434,7 @@ async fn watch_config(
         };
         let taken = read
             .map_err(ReloadError::Invalid)
-            .and_then(|config| take_over(&shared, config, mock));
+            .and_then(|config| take_over((&shared, office.as_deref()), config, mock));
         match taken {
             Ok(()) => {
                 shared.metrics().reloads_ok.inc();
@@ -478,10 +460,19 @@ pub enum ReloadError {
     /// The books cannot name what is served.
     #[error("cannot keep books: {0}")]
     Names(#[from] NamesError),
+    /// Somebody is to have a key or a budget, and no books are kept.
+    #[error(
+        "keys and budgets need books, which are opened at a start: restart the gateway with this file"
+    )]
+    NoBooks,
 }
 
 /// Takes a configuration over: all of it, or nothing.
-fn take_over(shared: &Shared, config: Config, mock: Option<SocketAddr>) -> Result<(), ReloadError> {
+fn take_over(
+    (shared, office): (&Shared, Option<&Office>),
+    config: Config,
+    mock: Option<SocketAddr>,
+) -> Result<(), ReloadError> {
     let old = shared.serving.load_full();
     let (was, is) = (&old.config, &config);
     for (what, changed) in [
@@ -502,15 +493,20 @@ fn take_over(shared: &Shared, config: Config, mock: Option<SocketAddr>) -> Resul
         }
     }
     let config = Arc::new(config);
-    let book = book(&config);
+    let book = books::prices(&config);
     let serving = Serving::build(Arc::clone(&config), &shared.lasting, (mock, &book))?;
     match &shared.lasting.ledger {
         Some(ledger) => {
-            let roster = ledger.draw_up(&config, &config.tenants)?;
-            let serving = governed(serving, (ledger, &roster), &book)?;
+            let roster = ledger.draw_up(&config, &books::tenants(&config, office))?;
+            let serving = books::governed(serving, (ledger, &roster), &book)?;
             shared.serving.store(Arc::new(serving));
             ledger.seat(roster);
+            // Who was made in the meantime is not forgotten.
+            if let Some(office) = office {
+                books::enroll(shared, office);
+            }
         }
+        None if config.is_governed() => return Err(ReloadError::NoBooks),
         None => shared.serving.store(Arc::new(serving)),
     }
     drop(old);
@@ -527,10 +523,12 @@ pub struct Local {
     pub admin: SocketAddr,
     /// What all workers share.
     pub shared: Arc<Shared>,
+    /// Who was made beside the file; none where no ledger is kept.
+    pub office: Option<Arc<Office>>,
     /// How to tell it things.
     pub control: Control,
     _writer: Option<Writer>,
-    _books: Option<Opened>,
+    _books: Option<Books>,
 }
 
 impl Local {
@@ -553,6 +551,7 @@ impl Local {
             writer,
             books,
         } = assemble(config, mock)?;
+        let office = books.as_ref().map(|books| Arc::clone(&books.office));
         let (drain, draining) = watch::channel(false);
         let (reload, reloads) = mpsc::channel(1);
         let (hub, fronts) = server::Hub::new(1, limit);
@@ -562,6 +561,7 @@ impl Local {
         }
         let tasks = Tasks {
             shared: Arc::clone(&shared),
+            office: office.clone(),
             draining,
             file,
             mock,
@@ -572,6 +572,7 @@ impl Local {
             address,
             admin: admin_at,
             shared,
+            office,
             control: Control { drain, reload },
             _writer: writer,
             _books: books,

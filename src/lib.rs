@@ -8,6 +8,7 @@ pub mod app;
 pub mod chat;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod demo;
 pub mod dialects;
 pub mod doctor;

@@ -13,7 +13,7 @@ use trimtab::app::{self, Gateway};
 use trimtab::config::{self, Config, LogFormat, Paint, Report};
 use trimtab::dialects::fixed::{Unheard, unheard};
 use trimtab::prices::PricesError;
-use trimtab::{demo, doctor, import, mock, prices};
+use trimtab::{console, demo, doctor, import, mock, prices};
 
 /// In profiles of the request path the system's allocator took about 6 % of the samples, this one 1 to 2 %; it costs some 8 MiB of idle memory.
 #[global_allocator]
@@ -84,6 +84,14 @@ enum Command {
     /// Keeps the prices of models up to date, and tells them.
     #[command(subcommand)]
     Prices(prices::Command),
+    /// Lists, makes and ends virtual keys of a running gateway.
+    Keys(console::Keys),
+    /// Shows how the budgets of a running gateway stand.
+    Budgets(console::Budgets),
+    /// Sums what was used, by whom.
+    Usage(console::Usage),
+    /// Shows who is live, from the file or made over the API.
+    Diff(console::Diff),
     /// Prints the JSON Schema of the configuration, for editors.
     Schema,
     /// Prints a completion script for a shell.
@@ -115,6 +123,10 @@ fn main() -> ExitCode {
         Command::Import(options) => import(&options),
         Command::Doctor(options) => doctor(&options),
         Command::Prices(command) => prices(&command),
+        Command::Keys(options) => console(&console::Ask::Keys(options)),
+        Command::Budgets(options) => console(&console::Ask::Budgets(options)),
+        Command::Usage(options) => console(&console::Ask::Usage(options)),
+        Command::Diff(options) => console(&console::Ask::Diff(options)),
         Command::Schema => print(&config::schema()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -243,6 +255,19 @@ fn prices(command: &prices::Command) -> anyhow::Result<ExitCode> {
     complain(&said.remarks);
     print(&said.text)?;
     Ok(ExitCode::from(u8::from(!said.holds)))
+}
+
+fn console(ask: &console::Ask) -> anyhow::Result<ExitCode> {
+    match console::run(ask) {
+        Ok(said) => {
+            complain(&said.remarks);
+            print(&said.text)
+        }
+        Err(error) => {
+            complain(&format!("error: {error}\n"));
+            Ok(ExitCode::from(error.code()))
+        }
+    }
 }
 
 fn replay(config: Option<&Path>, options: &sim::command::Replay) -> anyhow::Result<ExitCode> {

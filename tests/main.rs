@@ -13,6 +13,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod admin;
 mod conduct;
 mod dialects;
 mod governance;

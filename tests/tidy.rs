@@ -107,6 +107,10 @@ const EDGES: &[Edges] = &[
         may_import: &["*"],
     },
     Edges {
+        room: "console",
+        may_import: &["doctor", "upstream", "config", "clock"],
+    },
+    Edges {
         room: "import",
         may_import: &["*"],
     },

@@ -1,4 +1,4 @@
-//! The admin plane: metrics, states, and what may be asked of a running gateway.
+//! The admin plane: metrics, states, and what may be asked and changed of a running gateway.
 //!
 //! It has a listener of its own, so nothing of it can be reached through the data plane.
 //!
@@ -6,16 +6,16 @@
 //! - Nothing is answered without the token where one is configured, and none is needed only on loopback.
 //! - A request whose `Host` is a foreign name, or that a foreign page has sent, is refused: a browser must not be a way in.
 
+mod api;
+
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,8 +25,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::clock;
+use crate::governance::office::Office;
 use crate::observe::explain;
 use crate::proxy::Shared;
+
+use api::{Gate, Outgoing};
 
 /// How long a head may take, and how long a connection may be idle.
 const HEAD_TIME: Duration = Duration::from_secs(30);
@@ -37,8 +40,29 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// How long the listener rests after an error, so that too many open files do not make it spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What every connection answers from.
+#[derive(Debug)]
+struct Plane {
+    shared: Arc<Shared>,
+    /// None where no ledger is kept.
+    office: Option<Arc<Office>>,
+    gate: Gate,
+}
+
 /// Serves the admin plane until told to drain; must run inside a `LocalSet`.
-pub async fn run(listener: TcpListener, shared: Arc<Shared>, mut drain: watch::Receiver<bool>) {
+///
+/// Without an office, whatever needs a ledger is refused.
+pub async fn run(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    office: Option<Arc<Office>>,
+    mut drain: watch::Receiver<bool>,
+) {
+    let plane = Rc::new(Plane {
+        shared,
+        office,
+        gate: Gate::default(),
+    });
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -46,7 +70,7 @@ pub async fn run(listener: TcpListener, shared: Arc<Shared>, mut drain: watch::R
         };
         match accepted {
             Ok((stream, _)) => {
-                tokio::task::spawn_local(connection(stream, Arc::clone(&shared)));
+                tokio::task::spawn_local(connection(stream, Rc::clone(&plane)));
             }
             Err(error) => {
                 tracing::warn!(%error, "an admin connection could not be accepted");
@@ -56,11 +80,10 @@ pub async fn run(listener: TcpListener, shared: Arc<Shared>, mut drain: watch::R
     }
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>) {
-    let shared = Rc::new(shared);
+async fn connection(stream: TcpStream, plane: Rc<Plane>) {
     let answer = service_fn(move |request: Request<Incoming>| {
-        let shared = Rc::clone(&shared);
-        async move { Ok::<_, Infallible>(respond(&shared, &request)) }
+        let plane = Rc::clone(&plane);
+        async move { Ok::<_, Infallible>(respond(&plane, request).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -72,24 +95,22 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-fn respond(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond(plane: &Plane, request: Request<Incoming>) -> Response<Outgoing> {
+    let shared = &*plane.shared;
     let headers = request.headers();
     if !is_own(headers) {
         return error(StatusCode::FORBIDDEN, "this host or origin is not allowed");
     }
-    let serving = shared.serving.load();
     let path = request.uri().path();
-    if path != "/health"
-        && let Some(token) = &serving.config.admin.token
-        && !headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
-            .is_some_and(|presented| token.matches(presented))
-    {
+    if path != "/health" && !is_known(shared, headers) {
         return error(
             StatusCode::UNAUTHORIZED,
             "send the admin token as `Authorization: Bearer …`",
         );
+    }
+    if path.starts_with("/api/") {
+        let office = plane.office.as_ref();
+        return api::answer(shared, office, &plane.gate, request).await;
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return error(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
@@ -97,13 +118,24 @@ fn respond(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>
     match path {
         "/" => text(
             "text/plain; charset=utf-8",
-            "Trimtab admin\n\n/metrics      Prometheus exposition\n/api/routes   state of every route\n/health       liveness\n".to_owned(),
+            "Trimtab admin\n\n/metrics      Prometheus exposition\n/api          customers, teams, keys, budgets, usage, ledger, audit; /api/openapi.json describes it\n/health       liveness\n".to_owned(),
         ),
         "/health" => text("application/json", json!({"status": "ok"}).to_string()),
         "/metrics" => text(OPENMETRICS, shared.metrics().text()),
-        "/api/routes" => text("application/json", routes(shared)),
         _ => error(StatusCode::NOT_FOUND, "there is nothing here; / lists what there is"),
     }
+}
+
+/// Whether the request has the token, where one is asked for.
+fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
+    let serving = shared.serving.load();
+    let Some(token) = &serving.config.admin.token else {
+        return true;
+    };
+    headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+        .is_some_and(|presented| token.matches(presented))
 }
 
 /// Whether the request is meant for this listener: by address or as `localhost`, and not sent by another site's page.
@@ -127,7 +159,10 @@ fn is_own(headers: &HeaderMap) -> bool {
             .and_then(|origin| origin.split_once("://"))
             .is_some_and(|(_, authority)| authority == host),
     };
-    origin_is_own && own_name(host)
+    // Why: browsers send it where they leave the origin out, as with a plain link.
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let page_is_own = site.is_none_or(|site| site == b"same-origin" || site == b"none");
+    origin_is_own && page_is_own && own_name(host)
 }
 
 fn routes(shared: &Shared) -> String {
@@ -151,8 +186,8 @@ fn routes(shared: &Shared) -> String {
     json!({ "routes": routes }).to_string()
 }
 
-fn text(kind: &'static str, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+fn text(kind: &'static str, body: String) -> Response<Outgoing> {
+    let mut response = Response::new(Outgoing::whole(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(
@@ -162,11 +197,15 @@ fn text(kind: &'static str, body: String) -> Response<Full<Bytes>> {
     response
 }
 
-fn error(status: StatusCode, message: &str) -> Response<Full<Bytes>> {
-    let mut response = text(
-        "application/json",
-        json!({"error": {"message": message}}).to_string(),
-    );
+fn error(status: StatusCode, message: &str) -> Response<Outgoing> {
+    let code = match status {
+        StatusCode::UNAUTHORIZED => "unauthorized",
+        StatusCode::FORBIDDEN => "forbidden",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        _ => "not_found",
+    };
+    let error = json!({"code": code, "message": message, "param": null});
+    let mut response = text("application/json", json!({ "error": error }).to_string());
     *response.status_mut() = status;
     response
 }

@@ -202,6 +202,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases is long and plain")]
     fn mistakes_are_those_of_the_file() {
         for (kind, document, path, message) in [
             (

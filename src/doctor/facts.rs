@@ -113,7 +113,11 @@ pub(super) fn gather(options: &Options) -> Result<Facts, DoctorError> {
 }
 
 /// Reads a configuration with variables that are not set taken as set.
-fn lenient(path: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Option<Config> {
+pub(crate) fn lenient(
+    path: &Path,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Option<Config> {
     UNSET.iter().find_map(|unset| {
         let around = Surroundings {
             env: &|name| Some(env(name).unwrap_or_else(|| (*unset).to_owned())),

@@ -25,6 +25,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use client::Client;
+pub(crate) use facts::lenient;
 pub use page::page;
 
 /// What is asked of the doctor.

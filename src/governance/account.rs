@@ -214,6 +214,21 @@ impl Account {
         }
     }
 
+    /// Replaces what was charged in the window, or the slice of a rolling one, that began at `start` by another amount, if that still counts.
+    pub fn adjust(&self, start: i64, charged: Nano, amount: Nano) {
+        let (tag, _) = self.money.load();
+        let counts = match &self.turns {
+            Turns::Whole(present) => unpack(present.load(Ordering::Relaxed)).start == start,
+            Turns::Sliced(slices) => slices.replace_at(start, charged, amount),
+        };
+        if counts {
+            // Where the window has ended in between, it is over with what it held.
+            let _ = self.money.change(|present, committed| {
+                (present == tag).then(|| (present, committed.less(charged).plus(amount)))
+            });
+        }
+    }
+
     /// When `amount` can be reserved, if all that is reserved is spent: seconds since 1970; none if it exceeds the limit itself.
     #[must_use]
     pub fn opens_at(&self, amount: Nano, limit: Nano) -> Option<i64> {

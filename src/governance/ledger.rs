@@ -8,6 +8,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -15,15 +16,16 @@ use rand::RngExt;
 
 use super::books::{Books, BooksError, Counted, Keeper, Running};
 use super::credential::Pepper;
-use super::journal::{Disk, Folder, Journal, Kind, Names, NamesError, Sync};
+use super::journal::{Disk, Folder, Journal, JournalError, Kind, Names, NamesError, Sync};
+use super::office::BudgetView;
 use super::pen::Pen;
 use super::pepper::{PepperError, pepper};
 use super::roster::Roster;
 use super::treasury::Treasury;
 use super::turn::Turns;
 use crate::clock;
-use crate::config::{self, Config, Governance, Tenants};
-use crate::store::{Database, StoreError, Writer};
+use crate::config::{self, Config, Governance, Nano, Tenants};
+use crate::store::{Database, Entry, Made, StoreError, Writer};
 
 /// The database's file in the folder.
 const DATABASE: &str = "history.db";
@@ -63,6 +65,10 @@ pub struct Ledger {
     pub pepper: Pepper,
     treasury: Mutex<Treasury>,
     pens: Mutex<Vec<Pen>>,
+    /// The pen of whoever corrects what was written.
+    desk: Mutex<Pen>,
+    /// Whether somebody changed who may ask, and no roster could be made of it yet.
+    stale: AtomicBool,
 }
 
 /// A ledger, and what keeps its books until it is dropped.
@@ -74,6 +80,8 @@ pub struct Opened {
     pub store: Arc<Writer>,
     /// The database's file.
     pub file: PathBuf,
+    /// Who was made over the admin API.
+    pub made: Vec<Made>,
     /// Attempts that were in flight when the process before this one ended.
     pub in_doubt: usize,
     keeper: Running,
@@ -120,12 +128,16 @@ impl Ledger {
         roster.take_over(&Roster::default());
         let mut rng = clock::rng();
         let pens = (0..workers).map(|_| Pen::new(journal.writer(now), rng.random()));
+        let pens: Vec<Pen> = pens.collect();
         let ledger = Self {
             roster: ArcSwap::from_pointee(roster),
             pepper,
             treasury: Mutex::new(treasury),
-            pens: Mutex::new(pens.collect()),
+            pens: Mutex::new(pens),
+            desk: Mutex::new(Pen::new(journal.writer(now), rng.random())),
+            stale: AtomicBool::new(false),
         };
+        let made = database.made()?;
         let store = Arc::new(Writer::start(database)?);
         let keeper = Keeper {
             journal,
@@ -140,6 +152,7 @@ impl Ledger {
             ledger: Arc::new(ledger),
             store,
             file,
+            made,
             in_doubt: recovered.in_doubt,
             keeper: keeper.start()?,
         })
@@ -170,6 +183,48 @@ impl Ledger {
         let roster = Arc::new(roster);
         let before = self.roster.swap(Arc::clone(&roster));
         roster.take_over(&before);
+    }
+
+    /// Makes the roster anew, of whoever may ask at that moment; one at a time.
+    ///
+    /// # Errors
+    /// [`NamesError`]; the present one stays, and [`Ledger::is_stale`] until it succeeds.
+    pub fn enroll(
+        &self,
+        config: &Config,
+        tenants: impl FnOnce() -> Tenants,
+    ) -> Result<(), NamesError> {
+        let mut treasury = self.treasury();
+        let before = self.roster.load();
+        let keyed = (&**before, &self.pepper);
+        let drawn = treasury.roster((config, &tenants()), keyed, micros() / SECOND);
+        // Why: it guards nothing; whoever reads it only tries again.
+        self.stale.store(drawn.is_err(), Ordering::Relaxed);
+        self.seat(drawn?);
+        Ok(())
+    }
+
+    /// Whether a roster could not be made when it should have been.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Relaxed)
+    }
+
+    /// How every budget stands.
+    #[must_use]
+    pub fn budgets(&self, config: &Config, tenants: &Tenants) -> Vec<BudgetView> {
+        self.treasury().budgets(config, tenants)
+    }
+
+    /// Charges an attempt with another amount than it is charged now: on paper, and on the accounts that still count it; `at` in µs since 1970.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing has changed then.
+    pub fn adjust(&self, entry: &Entry, amount: Nano, at: i64) -> Result<(), JournalError> {
+        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        desk.adjust(entry, amount, at)?;
+        self.treasury().adjust(entry, amount);
+        Ok(())
     }
 
     /// Numbers of names, in their order.

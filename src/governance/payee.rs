@@ -34,6 +34,15 @@ pub enum Rank {
 }
 
 impl Rank {
+    /// All of them, as they are listed.
+    pub const ALL: [Self; 5] = [
+        Self::Customer,
+        Self::Team,
+        Self::Key,
+        Self::KeyAtProvider,
+        Self::Provider,
+    ];
+
     /// The word for it in messages, names of accounts and the admin API.
     #[must_use]
     pub const fn word(self) -> &'static str {

@@ -11,7 +11,9 @@
 use std::collections::VecDeque;
 
 use crate::config::Nano;
+use crate::store::Entry;
 
+use super::books;
 use super::chain::{self, Charge, Hold, Refusal};
 use super::journal::{Flags, JournalError, Parties, Reserve, Settle, Slot, Slots, Tokens, Writer};
 
@@ -202,6 +204,17 @@ impl Pen {
             left = left.less(part);
         }
         bill.hold.settle(left);
+    }
+
+    /// Writes an operator's correction of an attempt.
+    ///
+    /// # Errors
+    /// [`JournalError`]
+    pub fn adjust(&mut self, entry: &Entry, amount: Nano, at: i64) -> Result<(), JournalError> {
+        let id = u128::from(self.prefix) << 64 | u128::from(self.next);
+        self.next += 1;
+        self.writer
+            .adjust(&books::correction(entry, id, at, amount))
     }
 
     /// Writes what is still owed, as far as the disk takes it.

@@ -74,6 +74,20 @@ impl Slices {
         counts
     }
 
+    /// Replaces a part of what was added to the slice that holds an instant; whether it still counts.
+    pub(super) fn replace_at(&self, at: i64, part: Nano, by: Nano) -> bool {
+        let (number, present) = (at.div_euclid(self.width), self.number());
+        let counts = present - self.count() < number && number <= present;
+        if counts {
+            let replaced = |sum: u64| Some(Nano::new(sum).less(part).plus(by).get());
+            // Why: it never refuses.
+            let _ = self
+                .cell(number)
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, replaced);
+        }
+        counts
+    }
+
     /// Makes the slice that holds `now` the present one, unless a later one is, and hands out what no longer counts.
     pub(super) fn advance(&self, now: i64, expire: impl Fn(Nano)) {
         let target = now.div_euclid(self.width);

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::{
-    Allowance, Budget, Config, Credential, Pattern, Provider, RateLimits, Schedule, Style, Tenants,
-    VirtualKey, Window,
+    Allowance, Budget, Config, Credential, Nano, Pattern, Provider, RateLimits, Schedule, Style,
+    Tenants, VirtualKey, Window,
 };
 
 use super::account::Account;
@@ -21,10 +21,12 @@ use super::books::Balance;
 use super::chain::Charge;
 use super::credential::{Digest, Pepper};
 use super::journal::{Kind, Labels, Names, NamesError};
+use super::office::BudgetView;
 use super::pace::{self, Pace};
 use super::payee::{Member, Payee, Rank};
 use super::roster::Roster;
 use super::turn::Turns;
+use crate::store::Entry;
 
 /// Keeps what outlives rosters.
 #[derive(Debug)]
@@ -245,6 +247,47 @@ impl Treasury {
         };
         member.set_paces();
         member
+    }
+
+    /// How every declared budget stands, tier by tier.
+    pub(super) fn budgets(&self, config: &Config, tenants: &Tenants) -> Vec<BudgetView> {
+        let view = |draft: &Draft<'_>, (budget, name): (&Budget, String)| {
+            let (account, _) = self.accounts.get(&name)?;
+            let view = account.view(budget.limit);
+            Some(BudgetView {
+                payer: draft.rank,
+                name: draft.name.to_owned(),
+                provider: draft.provider.map(ToOwned::to_owned),
+                budget: budget.clone(),
+                spent: view.spent,
+                reserved: view.reserved,
+                window: view.window,
+                opens_at: view.opens_at,
+            })
+        };
+        let all = drafts(config, tenants);
+        let of_draft = |draft: &Draft<'_>| {
+            let budgets = draft.budgets.iter().zip(draft.accounts());
+            budgets.filter_map(|it| view(draft, it)).collect::<Vec<_>>()
+        };
+        let mut views: Vec<BudgetView> = all.iter().flat_map(of_draft).collect();
+        views.sort_by(|one, other| {
+            let order = |it: &BudgetView| Rank::ALL.iter().position(|rank| *rank == it.payer);
+            let key = |it: &BudgetView| (order(it), it.name.clone(), it.provider.clone());
+            key(one).cmp(&key(other))
+        });
+        views
+    }
+
+    /// Charges the accounts that still count an attempt with another amount than it is charged now.
+    pub(super) fn adjust(&self, entry: &Entry, amount: Nano) {
+        let charged = Nano::new(u64::try_from(entry.charged).unwrap_or(0));
+        for (number, start) in &entry.slots {
+            let mut accounts = self.accounts.values();
+            if let Some((account, _)) = accounts.find(|(_, it)| it == number) {
+                account.adjust(*start, charged, amount);
+            }
+        }
     }
 
     /// Opens the accounts that are not open yet, with what they had spent.

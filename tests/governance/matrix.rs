@@ -6,11 +6,6 @@ use crate::support::{Answer, Bench, Call, Raw, Reply, Spec, paused};
 
 use super::{Folder, with_key};
 
-/// Whether what a provider keeps and what goes through unread hold to the key's providers.
-///
-/// Off until those paths are governed; then every row below holds for them.
-const ERRANDS_GOVERNED: bool = false;
-
 /// Wrong keys that one gateway is tried with, before it refuses to look at more.
 const GUESSES: usize = 25;
 
@@ -66,7 +61,7 @@ impl Role {
                 Expected::Unknown
             }
             (Self::OtherModels | Self::OtherProviders, Kind::Model) => Expected::Forbidden,
-            (Self::OtherProviders, Kind::Errand) if ERRANDS_GOVERNED => Expected::Forbidden,
+            (Self::OtherProviders, Kind::Errand) => Expected::Forbidden,
             _ => Expected::Let,
         }
     }

@@ -16,9 +16,6 @@ use crate::client::Client;
 /// Tokens that a picture of the stand-ins has.
 const PICTURE_TOKENS: u64 = 1_056;
 
-/// Whether what the pictures used is read from their answers; until then they are charged as reserved, and only that is checked.
-const PICTURES_TOLD: bool = false;
-
 /// Whose clients leave.
 const LEFT: &str = "delta";
 
@@ -69,9 +66,7 @@ pub(crate) fn audit(
         );
     }
     let charged = |provider: &str| sum(&entries, |it| it.provider == provider);
-    let untold = if PICTURES_TOLD { "" } else { "image" };
-    let of_answers =
-        |provider: &str| sum(&entries, |it| it.provider == provider && it.model != untold);
+    let of_answers = |provider: &str| sum(&entries, |it| it.provider == provider);
     let mut answered = 0;
     for provider in ["alpha", "beta", "gamma"] {
         let told = told(totals, provider, "completed", prices);
@@ -145,7 +140,6 @@ fn told(totals: &[Value], provider: &str, end: &str, prices: Prices) -> u64 {
     let cost = |it: &Value| {
         let number = |name: &str| it[name].as_u64().unwrap();
         let output = match it["path"].as_str() {
-            Some("images/generations") if !PICTURES_TOLD => return 0,
             Some("images/generations") => PICTURE_TOKENS * number("attempts"),
             _ => number("output_tokens"),
         };

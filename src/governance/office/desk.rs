@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use rand::rngs::StdRng;
 
 use crate::config::{Config, Kind, Tenants};
-use crate::store::{Busy, Change, Database, StoreError, Write, Writer};
+use crate::store::{self, Change, Database, StoreError, Write, Writer};
 
 use super::super::credential::Pepper;
 use super::item::{Found, Item, Made};
@@ -29,6 +29,8 @@ pub struct Opening {
     pub store: Arc<Writer>,
     /// The database's file, for reading.
     pub file: PathBuf,
+    /// What was made, as [`Database::made`] tells it before the writer has the database.
+    pub made: Vec<store::Made>,
     /// What keys the hashes of secrets.
     pub pepper: Pepper,
     /// Where secrets come from.
@@ -47,17 +49,6 @@ pub struct Office {
     rng: Mutex<StdRng>,
     live: OnceLock<Arc<dyn Live>>,
     changed: Box<dyn Fn() + Send + Sync>,
-}
-
-/// Why an office cannot begin.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The database fails.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The database's writer has ended.
-    #[error(transparent)]
-    Busy(#[from] Busy),
 }
 
 /// Who asks for a change, when, and what the file says then.
@@ -99,28 +90,26 @@ impl fmt::Debug for Opening {
 }
 
 impl Office {
-    /// Reads what was made; waits for the database's writer.
-    ///
-    /// # Errors
-    /// [`OpenError`]
-    pub fn open(opening: Opening) -> Result<Self, OpenError> {
+    /// Opens an office; what of it cannot be read is told, and refused where it would be asked.
+    #[must_use]
+    pub fn open(opening: Opening) -> Self {
         let Opening {
             store,
             file,
+            made,
             pepper,
             rng,
             changed,
         } = opening;
-        let rows = store.submit(|database| database.made())?.wait()??;
-        Ok(Self {
+        Self {
             store,
             file,
             pepper,
-            made: ArcSwap::from_pointee(Made::of(&rows)),
+            made: ArcSwap::from_pointee(Made::of(&made)),
             rng: Mutex::new(rng),
             live: OnceLock::new(),
             changed,
-        })
+        }
     }
 
     /// Joins it with the accounts, once they are open; the first ones stay.

@@ -8,28 +8,14 @@
 use std::fmt::Debug;
 
 use crate::config::{Budget, Nano, Window};
+use crate::governance::Rank;
 use crate::store::Entry;
-
-/// Whose a budget is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Payer {
-    /// A customer's.
-    Customer,
-    /// A team's.
-    Team,
-    /// A key's.
-    Key,
-    /// A key's at one provider.
-    KeyProvider,
-    /// A provider's, for everybody together.
-    Provider,
-}
 
 /// A budget and how it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BudgetView {
     /// Whose it is.
-    pub payer: Payer,
+    pub payer: Rank,
     /// Its name: of the customer, team, key or provider.
     pub name: String,
     /// Where it holds: the provider of a key's budget there.
@@ -61,27 +47,4 @@ pub trait Live: Debug + Send + Sync {
     /// # Errors
     /// [`NotAdjusted`]; nothing has changed then.
     fn adjust(&self, entry: &Entry, amount: Nano, at: i64) -> Result<(), NotAdjusted>;
-}
-
-impl Payer {
-    /// The word for one.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Customer => "customer",
-            Self::Team => "team",
-            Self::Key => "key",
-            Self::KeyProvider => "key_provider",
-            Self::Provider => "provider",
-        }
-    }
-
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Customer,
-        Self::Team,
-        Self::Key,
-        Self::KeyProvider,
-        Self::Provider,
-    ];
 }

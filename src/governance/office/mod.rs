@@ -23,10 +23,10 @@ mod refusal;
 pub(super) mod tests;
 
 pub use change::Removal;
-pub use desk::{Asked, Office, OpenError, Opening};
+pub use desk::{Asked, Office, Opening};
 pub use document::{allowance, instant};
 pub use item::{Found, Item, Made};
 pub use key::LONGEST_GRACE;
-pub use live::{BudgetView, Live, NotAdjusted, Payer};
+pub use live::{BudgetView, Live, NotAdjusted};
 pub use merge::{Merged, Origin, Standing, State, merge};
 pub use refusal::OfficeError;

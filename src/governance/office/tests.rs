@@ -71,12 +71,15 @@ const NOW: i64 = 1_000_000_000;
 impl Bench {
     fn open(folder: &Folder, text: &str) -> Self {
         let file = folder.0.join("ledger.db");
-        let store = Writer::start(Database::open(&file).unwrap()).unwrap();
+        let database = Database::open(&file).unwrap();
+        let made = database.made().unwrap();
+        let store = Writer::start(database).unwrap();
         let told = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&told);
         let office = Office::open(Opening {
             store: Arc::new(store),
             file,
+            made,
             pepper: pepper(&folder.0, &mut StdRng::seed_from_u64(1)).unwrap(),
             rng: StdRng::seed_from_u64(2),
             changed: Box::new(move || {
@@ -84,7 +87,7 @@ impl Bench {
             }),
         });
         Self {
-            office: office.unwrap(),
+            office,
             told,
             config: config(text),
         }
@@ -168,6 +171,7 @@ fn hash(credential: &Credential) -> [u8; 32] {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases is long and plain")]
 fn the_life_of_a_key() {
     let folder = Folder::new();
     let bench = Bench::open(&folder, FILE);
@@ -334,6 +338,7 @@ fn what_the_file_declares_is_left_alone() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases is long and plain")]
 fn mistakes_change_nothing() {
     let folder = Folder::new();
     let bench = Bench::open(&folder, FILE);
