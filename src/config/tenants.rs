@@ -179,14 +179,12 @@ impl Tenants {
             .or_else(|| team?.customer.as_deref());
         let customer = customer.and_then(|name| self.customers.iter().find(|it| it.name == name));
         let allowances = [
-            Some(&key.allowance),
-            key.providers.get(&provider.name),
             team.map(|team| &team.allowance),
             customer.map(|customer| &customer.allowance),
         ];
-        let of_tiers = allowances.into_iter().flatten();
-        let of_tiers: usize = of_tiers.map(|allowance| allowance.budgets.len()).sum();
-        of_tiers + provider.budgets.len()
+        let above = allowances.into_iter().flatten();
+        let above = above.map(|allowance| allowance.budgets.len()).sum();
+        key.paying(above, provider)
     }
 }
 
@@ -239,6 +237,14 @@ impl VirtualKey {
 
     /// Longest name or value of a tag, characters.
     pub const LONGEST_TAG: usize = 64;
+
+    /// How many budgets pay for its requests to this provider, where so many of its team and customer do.
+    #[must_use]
+    pub fn paying(&self, above: usize, provider: &Provider) -> usize {
+        let there = self.providers.get(&provider.name);
+        let there = there.map_or(0, |allowance| allowance.budgets.len());
+        self.allowance.budgets.len() + there + above + provider.budgets.len()
+    }
 }
 
 impl Budget {

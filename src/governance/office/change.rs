@@ -16,7 +16,7 @@ use super::document;
 use super::item::{Found, Item};
 use super::refusal::OfficeError;
 
-/// Most that can be made: a merge of so many takes tens of milliseconds.
+/// Most that can be made: each change looks at all of them, off the path; whoever needs more needs a directory.
 const MOST: usize = 100_000;
 
 /// What goes with one that is deleted.

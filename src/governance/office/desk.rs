@@ -20,7 +20,7 @@ use crate::store::{self, Change, Database, StoreError, Write, Writer};
 use super::super::credential::Pepper;
 use super::item::{Found, Item, Made};
 use super::live::Live;
-use super::merge::{Merged, Origin, Standing, State, declared, merge, names};
+use super::merge::{Merged, Origin, Standing, State, declared, merge};
 use super::refusal::OfficeError;
 
 /// What an office begins with.
@@ -261,5 +261,5 @@ fn show(config: &Config, made: &Made, standing: &Standing) -> Option<Found> {
 
 /// Whether the file declares one of this name.
 pub(super) fn is_declared(config: &Config, kind: Kind, name: &str) -> bool {
-    names(&config.tenants, kind).iter().any(|it| it == name)
+    config.tenants.has(kind, name)
 }

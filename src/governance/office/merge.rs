@@ -6,6 +6,8 @@
 //! - Nobody is lost: whoever is not live is told, with the reason.
 //! - A key whose team or customer is missing is there and refused, so that it is neither served without them nor turns asking for keys off.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+
 use serde_json::{Map, Value};
 
 use crate::config::{Allowance, Config, Credential, Former, Kind, Tenant, Tenants, VirtualKey};
@@ -83,8 +85,11 @@ impl State {
 pub fn merge(config: &Config, made: &Made) -> Merged {
     let mut tenants = config.tenants.clone();
     let mut standings = Vec::new();
+    let mut here = Here::default();
     for kind in Kind::ALL {
-        for name in names(&config.tenants, kind) {
+        for (name, count) in budgets(&config.tenants, kind) {
+            let owner = owner(&config.tenants, kind, &name);
+            here.add(kind, &name, count, owner);
             standings.push(Standing {
                 kind,
                 name,
@@ -93,11 +98,14 @@ pub fn merge(config: &Config, made: &Made) -> Merged {
             });
         }
         for (name, item) in made.all(kind) {
-            let state = stands(config, &tenants, (kind, name), item);
+            let state = here.stands(config, (kind, name), item);
             match (&state, &item.tenant, kind) {
                 (State::Hidden(_), ..) => {}
-                (State::Live, Some(tenant), _) => tenants.put(served(tenant, item)),
-                (_, _, Kind::Key) => tenants.put(refused(name, item)),
+                (State::Live, Some(tenant), _) => {
+                    here.live(tenant);
+                    push(&mut tenants, served(tenant, item));
+                }
+                (_, _, Kind::Key) => push(&mut tenants, refused(name, item)),
                 _ => {}
             }
             standings.push(Standing {
@@ -111,37 +119,84 @@ pub fn merge(config: &Config, made: &Made) -> Merged {
     Merged { tenants, standings }
 }
 
-/// Whether one that was made can be served among those who are there.
-fn stands(config: &Config, tenants: &Tenants, (kind, name): (Kind, &str), item: &Item) -> State {
-    if let Some(declared) = declared(&config.tenants, kind, name) {
-        return State::Hidden(differing(&declared, &item.document));
+/// Who is live so far, for look-ups while others are looked at.
+#[derive(Default)]
+struct Here {
+    /// How many budgets of a customer, or of a team and its customer, pay.
+    above: HashMap<(Kind, String), usize>,
+    /// Names that the file declares.
+    declared: HashSet<(Kind, String)>,
+}
+
+impl Here {
+    /// Takes note of one that the file declares.
+    fn add(&mut self, kind: Kind, name: &str, budgets: usize, customer: Option<&str>) {
+        self.declared.insert((kind, name.to_owned()));
+        self.note(kind, name, budgets, customer);
     }
-    let Some(tenant) = &item.tenant else {
-        return State::Broken("what was said of it cannot be read: delete it".to_owned());
-    };
-    for (owner, owned) in item.owners().into_iter().flatten() {
-        if !tenants.has(owner, owned) {
-            let (kind, owner) = (kind.word(), owner.word());
-            return State::Broken(format!(
-                "its {owner} {owned:?} is neither declared nor made any more: give the {kind} another one"
-            ));
+
+    /// Takes note of one that was made.
+    fn live(&mut self, tenant: &Tenant) {
+        match tenant {
+            Tenant::Customer(it) => {
+                self.note(Kind::Customer, &it.name, it.allowance.budgets.len(), None);
+            }
+            Tenant::Team(it) => {
+                let (budgets, customer) = (it.allowance.budgets.len(), it.customer.as_deref());
+                self.note(Kind::Team, &it.name, budgets, customer);
+            }
+            Tenant::Key(_) => {}
         }
     }
-    if let Tenant::Key(key) = tenant {
+
+    fn note(&mut self, kind: Kind, name: &str, budgets: usize, customer: Option<&str>) {
+        let customer = customer.map(|name| (Kind::Customer, name.to_owned()));
+        let above = customer.and_then(|it| self.above.get(&it).copied());
+        let above = budgets + above.unwrap_or(0);
+        self.above.insert((kind, name.to_owned()), above);
+    }
+
+    /// Whether one that was made can be served among those who are here.
+    fn stands(&self, config: &Config, (kind, name): (Kind, &str), item: &Item) -> State {
+        if self.declared.contains(&(kind, name.to_owned())) {
+            let declared = declared(&config.tenants, kind, name).unwrap_or_default();
+            return State::Hidden(differing(&declared, &item.document));
+        }
+        let Some(tenant) = &item.tenant else {
+            return State::Broken("what was said of it cannot be read: delete it".to_owned());
+        };
+        let mut paying_above = 0;
+        for (owner, owned) in item.owners().into_iter().flatten() {
+            let Some(above) = self.above.get(&(owner, owned.to_owned())) else {
+                let (kind, owner) = (kind.word(), owner.word());
+                return State::Broken(format!(
+                    "its {owner} {owned:?} is neither declared nor made any more: give the {kind} another one"
+                ));
+            };
+            paying_above += above;
+        }
+        let Tenant::Key(key) = tenant else {
+            return State::Live;
+        };
         let most = Tenants::MOST_PAYING;
-        let worst = config
-            .providers
-            .iter()
-            .map(|provider| (tenants.paying(key, provider), &provider.name))
-            .max_by_key(|(paying, _)| *paying)
-            .filter(|(paying, _)| *paying > most);
-        if let Some((paying, provider)) = worst {
-            return State::Broken(format!(
+        let each = config.providers.iter();
+        let each = each.map(|provider| (key.paying(paying_above, provider), &provider.name));
+        match each.max_by_key(|(paying, _)| *paying) {
+            Some((paying, provider)) if paying > most => State::Broken(format!(
                 "its requests to {provider:?} are paid by {paying} budgets, at most {most} can: remove some"
-            ));
+            )),
+            _ => State::Live,
         }
     }
-    State::Live
+}
+
+/// Adds one of whose name there is none.
+fn push(tenants: &mut Tenants, tenant: Tenant) {
+    match tenant {
+        Tenant::Customer(it) => tenants.customers.push(it),
+        Tenant::Team(it) => tenants.teams.push(it),
+        Tenant::Key(it) => tenants.keys.push(*it),
+    }
 }
 
 /// A tenant with what is kept of its credentials.
@@ -167,20 +222,39 @@ fn refused(name: &str, item: &Item) -> Tenant {
         former: None,
         expires: None,
         disabled: true,
-        tags: std::collections::BTreeMap::new(),
+        tags: BTreeMap::new(),
         log_content: false,
         allowance: Allowance::default(),
-        providers: std::collections::BTreeMap::new(),
+        providers: BTreeMap::new(),
     }))
 }
 
-/// The names of a kind, in the order of the file.
-pub(super) fn names(tenants: &Tenants, kind: Kind) -> Vec<String> {
+/// The names of a kind with how many budgets each has, in the order of the file.
+fn budgets(tenants: &Tenants, kind: Kind) -> Vec<(String, usize)> {
+    let count = |name: &String, allowance: &Allowance| (name.clone(), allowance.budgets.len());
     match kind {
-        Kind::Customer => tenants.customers.iter().map(|it| it.name.clone()).collect(),
-        Kind::Team => tenants.teams.iter().map(|it| it.name.clone()).collect(),
-        Kind::Key => tenants.keys.iter().map(|it| it.name.clone()).collect(),
+        Kind::Customer => {
+            let all = tenants.customers.iter();
+            all.map(|it| count(&it.name, &it.allowance)).collect()
+        }
+        Kind::Team => {
+            let all = tenants.teams.iter();
+            all.map(|it| count(&it.name, &it.allowance)).collect()
+        }
+        Kind::Key => {
+            let all = tenants.keys.iter();
+            all.map(|it| count(&it.name, &it.allowance)).collect()
+        }
     }
+}
+
+/// The customer that a declared team belongs to.
+fn owner<'t>(tenants: &'t Tenants, kind: Kind, name: &str) -> Option<&'t str> {
+    if kind != Kind::Team {
+        return None;
+    }
+    let team = tenants.teams.iter().find(|team| team.name == name)?;
+    team.customer.as_deref()
 }
 
 /// The document of one who is declared.

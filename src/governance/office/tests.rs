@@ -452,6 +452,18 @@ fn mistakes_change_nothing() {
             .unwrap_err()
             .contains("requests of keys.k to \"p\" are paid by 13 budgets")
     );
+    bench
+        .amend(Kind::Customer, "c", json!({"budgets": null}))
+        .unwrap();
+    bench
+        .amend(Kind::Team, "t", json!({"budgets": four}))
+        .unwrap();
+    let refused = bench.amend(Kind::Customer, "c", json!({"budgets": four}));
+    assert!(
+        refused
+            .unwrap_err()
+            .contains("requests of keys.k to \"p\" are paid by 13 budgets")
+    );
 }
 
 #[test]
