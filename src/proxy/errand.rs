@@ -99,6 +99,15 @@ pub struct Errand {
 }
 
 impl Errand {
+    /// Whether a model may be asked by it, though none is named: what passes through to any path, and batches, but not what is kept.
+    pub(super) fn may_ask_a_model(&self) -> bool {
+        match &self.to {
+            To::Provider(_) => true,
+            To::Maker(_) => false,
+            To::Keeper(_) => self.path.contains("batches"),
+        }
+    }
+
     /// The most output tokens that it asks for, over all choices, where it says so.
     pub(super) fn max_tokens(&self, endpoint: Endpoint) -> Option<u32> {
         if endpoint.is_form() {

@@ -173,7 +173,11 @@ pub(super) fn reserve_errand(
         Some((endpoint, model)) => (Some(*endpoint), &**model),
         None => (None, ""),
     };
-    if sends && let Some(payer) = &life.payer {
+    if let Some(payer) = life
+        .payer
+        .as_ref()
+        .filter(|_| sends && errand.may_ask_a_model())
+    {
         allow(payer, model)?;
     }
     let payers = payers(life, till, model)?;

@@ -98,7 +98,6 @@ pub(crate) fn audit(
 #[derive(Debug)]
 struct Line {
     key: String,
-    model: String,
     provider: String,
     entry: Entry,
 }
@@ -120,11 +119,10 @@ fn entries(folder: &Path) -> Vec<Line> {
             .entries(&Filter::default(), cursor, 10_000)
             .unwrap();
         all.extend(page.rows.into_iter().map(|row| {
-            let [key, model, route, _] = row.names;
+            let [key, _, route, _] = row.names;
             let route = route.unwrap();
             Line {
                 key: key.unwrap(),
-                model: model.unwrap(),
                 provider: route.split('/').next().unwrap().to_owned(),
                 entry: row.entry,
             }
