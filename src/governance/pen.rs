@@ -179,7 +179,9 @@ impl Pen {
     /// Replaces what was reserved by what was spent, and writes it down.
     pub fn settle(&mut self, bill: Bill, spent: Spent) {
         let reserved = bill.reserved();
-        let overrun = if spent.amount > reserved {
+        // Where nobody pays nothing is reserved.
+        let pays = !bill.slots.as_slice().is_empty();
+        let overrun = if pays && spent.amount > reserved {
             Flags::OVERRUN
         } else {
             Flags::default()

@@ -217,7 +217,7 @@ impl Course<'_> {
                 Ok(payment) => payment,
                 Err(unpaid) => {
                     self.walk.pass_over();
-                    self.unpaid.get_or_insert(unpaid);
+                    self.note_unpaid(life, unpaid);
                     return None;
                 }
             };
@@ -254,6 +254,18 @@ impl Course<'_> {
                 .handles
                 .failover(outcome);
             return None;
+        }
+    }
+
+    /// Keeps why nobody pays: a spent budget tells more than a provider that is not allowed.
+    fn note_unpaid(&mut self, life: &mut Life, unpaid: Box<Failed>) {
+        if life.attempts == 0 {
+            // It was not this one that was chosen after all.
+            life.p_select = None;
+        }
+        let is_known = |it: &Failed| it.failure != Failure::NotAllowed;
+        if !self.unpaid.as_deref().is_some_and(is_known) {
+            self.unpaid = Some(unpaid);
         }
     }
 

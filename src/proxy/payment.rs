@@ -26,6 +26,7 @@ use super::worker::Worker;
 use crate::clock;
 use crate::config::{Governance, Nano, UnknownPrice};
 use crate::dialects::failure::Failure;
+use crate::dialects::format::Endpoint;
 use crate::dialects::overhear;
 use crate::dialects::seen::Usage;
 use crate::governance::journal::{Flags, JournalError, Parties, Tokens};
@@ -63,7 +64,7 @@ pub(super) struct Payment {
 struct Payers {
     member: Option<Arc<Member>>,
     purse: Option<Arc<Payee>>,
-    provider: Box<str>,
+    provider: Arc<str>,
 }
 
 /// Tiers that pay for one attempt: key, team, customer, the key at the provider, the provider.
@@ -124,9 +125,13 @@ pub(super) fn reserve(
         return Ok(None);
     };
     let payers = payers(life, till, &plan.peek.model)?;
+    let asked = plan.asked;
+    if asked.endpoint.is_count() {
+        // What is counted is not used up.
+        return Ok(None);
+    }
     let bound = if payers.pay() {
         let wire = &serving.wires[model][target];
-        let asked = plan.asked;
         let kind = content_type(&asked.headers);
         Most::of(asked.endpoint, &asked.body, kind, plan.peek.max_tokens).used(&Served {
             model: &wire.model.plain,
@@ -181,6 +186,10 @@ pub(super) fn reserve_errand(
         allow(payer, model)?;
     }
     let payers = payers(life, till, model)?;
+    if !sends || endpoint.is_some_and(Endpoint::is_count) {
+        // To look at something, or to count it, costs nothing.
+        return Ok(None);
+    }
     let tariff = till.tariff_of(&serving.tills, &serving.config, model);
     let bound = match endpoint.filter(|_| payers.pay()) {
         Some(endpoint) => Most::of(
@@ -204,7 +213,7 @@ pub(super) fn reserve_errand(
         payers,
         bound,
         estimate: (errand.body.len() / BYTES_PER_TOKEN) as u64,
-        is_dark: sends && endpoint.is_none(),
+        is_dark: endpoint.is_none(),
     };
     open(life, order)
 }
@@ -311,7 +320,7 @@ fn payers(life: &Life, till: &Till, model: &str) -> Result<Payers, Box<Failed>> 
     Ok(Payers {
         member: life.payer.clone(),
         purse: till.purse.clone(),
-        provider: till.provider.clone(),
+        provider: Arc::clone(&till.provider),
     })
 }
 
@@ -396,7 +405,8 @@ fn refused(unpaid: Unpaid, payers: &Payers) -> Box<Failed> {
 }
 
 fn unwritten(error: JournalError) -> Box<Failed> {
-    tracing::warn!(%error, "a request was refused that a budget pays for");
+    // The books' own thread tells it once a second, whoever asks how often.
+    tracing::debug!(%error, "a request was refused that a budget pays for");
     let message = "What this request spends cannot be written down, and a budget has to pay for it; try again later.";
     Box::new(Failed {
         retry_after: Some(LEDGER_WAIT),

@@ -38,7 +38,7 @@ pub(super) struct Till {
     /// The route's number.
     pub(super) number: u32,
     /// The provider's name.
-    pub(super) provider: Box<str>,
+    pub(super) provider: Arc<str>,
     /// What everybody together may spend at the provider.
     pub(super) purse: Option<Arc<Payee>>,
     /// What it costs; none where nobody knows.
@@ -124,7 +124,7 @@ impl Tills {
                 .zip(of_posts)
                 .map(|(post, number)| Till {
                     number,
-                    provider: post.provider.clone(),
+                    provider: Arc::from(&*post.provider),
                     purse: purse(roster, &post.provider),
                     tariff: None,
                 })

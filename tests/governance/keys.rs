@@ -1,6 +1,9 @@
 //! Who is let in, and what strangers are told.
 
-use crate::support::{Bench, Call, Mode, bench, chat};
+use serde_json::json;
+use trimtab::clock;
+
+use crate::support::{Bench, Call, Client, Mode, bench, chat, pass_ms};
 
 use super::{Folder, with_key};
 
@@ -127,5 +130,56 @@ fn a_key_asks_for_its_models_and_sees_no_others() {
             .await
             .text();
         assert!(all.contains("other") && all.contains("main"), "{all}");
+    });
+}
+
+/// Asks the admin plane.
+async fn admin(bench: &Bench, path: &str, body: &serde_json::Value) -> serde_json::Value {
+    let mut client = Client::open(bench.gateway.admin).await;
+    let answer = client.call(&Call::post(path, body.to_string())).await;
+    assert!(matches!(answer.status, 200 | 201), "{path}: {answer:?}");
+    answer.json()
+}
+
+#[test]
+fn a_key_made_over_the_api_is_taken_at_once_and_ends_with_its_streams() {
+    let folder = Folder::new();
+    let spec = folder
+        .spec()
+        .with(KEYS)
+        .stand_in("alpha", "tpot = \"400ms\"\nanswer = 200");
+    bench(&spec, async |bench| {
+        let made = admin(
+            &bench,
+            "/api/keys",
+            &json!({"name": "made", "models": ["main"]}),
+        )
+        .await;
+        let secret = made["secret"].as_str().unwrap().to_owned();
+        let answer = bench
+            .call(&with_key(Call::get("/v1/models"), &secret))
+            .await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(!answer.text().contains("other"), "{answer:?}");
+
+        let stream = with_key(Call::chat(&chat("main", Mode::Stream)), &secret);
+        let address = bench.address;
+        let streaming = tokio::task::spawn_local(async move {
+            let answer = Client::open(address).await.call(&stream).await;
+            (answer, clock::now())
+        });
+        pass_ms(2_000).await;
+        assert_eq!(bench.in_flight(), 1);
+        let revoked = clock::now();
+        admin(&bench, "/api/keys/made/revoke", &json!({})).await;
+        let (answer, ended) = streaming.await.unwrap();
+        assert!(ended.since(revoked).as_micros() <= 1_000_000, "{answer:?}");
+        assert!(
+            answer.text().contains("expired or was revoked"),
+            "{answer:?}"
+        );
+        assert!(!answer.is_done(), "{answer:?}");
+        let answer = bench.call(&with_key(asked(), &secret)).await;
+        assert_eq!(answer.status, 401, "{answer:?}");
     });
 }
