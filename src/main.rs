@@ -333,3 +333,13 @@ fn complain(text: &str) {
     // There is nowhere left to tell of a failure to tell.
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -43,6 +43,7 @@ const SMALL: [&str; 12] = [
 
 /// Runs recorded or synthetic traffic through the gateway's own decisions and through every alternative.
 #[derive(Clone, Debug, Default, Args)]
+#[group(skip)]
 pub struct Replay {
     /// Runs the whole pack of scenarios and checks every bar.
     #[arg(long)]

@@ -18,6 +18,7 @@ use crate::tune::{self, Effort, Search};
 
 /// Finds better constants on one half of seeds and traces, and judges them on the other.
 #[derive(Clone, Debug, Args)]
+#[group(skip)]
 pub struct Tune {
     /// Where the constants found are written, as a [scoring] section.
     #[arg(long, value_name = "FILE")]
