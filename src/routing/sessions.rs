@@ -244,8 +244,8 @@ mod tests {
         let sessions = Sessions::default();
         let (one, other) = (Session(1 << 40 | 5), Session(2 << 40 | 5));
         sessions.remember(one, home("a"), 2_000, at(10));
-        let slot = sessions.ways(one).next().unwrap();
-        let whole = slot.load();
+        let slot = sessions.ways(one).find(|slot| slot.load().0 == one.0);
+        let (slot, whole) = (slot.unwrap(), slot.unwrap().load());
         sessions.remember(other, home("b"), 9_000, at(11));
         // The turn of one writer under the guard of another.
         slot.turn.store(whole.1 + 1, Ordering::Relaxed);

@@ -268,7 +268,7 @@ fn usage_is_grouped() {
     );
     assert_eq!(
         all(&[Group::Team, Group::Provider]),
-        [(vec![None, None], 3, 120)]
+        [(vec![None, Some("openai".to_owned())], 3, 120)]
     );
     assert_eq!(
         all(&[Group::Tag("' OR 1".to_owned())]),
