@@ -3,7 +3,7 @@
 //! Looked up once, when a configuration is taken over, so that a request finds its price beside its route.
 //!
 //! # Invariants
-//! - `wires[m][i]` belongs to the route of the same place in [`Serving`](super::Serving), `posts[i]` to its account.
+//! - `wires[m][i]` belongs to the route of the same place in [`Serving`], `posts[i]` to its account.
 
 use std::collections::HashMap;
 use std::sync::Arc;
