@@ -134,9 +134,9 @@ impl Trial {
         }
     }
 
-    /// Nano-dollars a token: a dollar pays for about half of what is asked for.
+    /// Nano-dollars a token: a dollar pays for less than what one key asks of one provider, and for about a quarter of what everybody asks for.
     fn prices(&self) -> Prices {
-        let output = (1_000_000_000 / (self.requests * 50)).max(4) / 4 * 4;
+        let output = (1_000_000_000 / (self.requests * 25)).max(4) / 4 * 4;
         Prices {
             input: output / 4,
             output,
