@@ -99,6 +99,7 @@ struct Assembly {
 }
 
 fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartError> {
+    let config = Arc::new(config);
     let books = books::open(&config)?;
     let registry = Arc::new(Registry::default());
     let metrics = Arc::new(Metrics::new(Arc::clone(&registry)));
@@ -126,7 +127,6 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
         }
     };
     let budget = RetryBudget::new(&config.tuning);
-    let config = Arc::new(config);
     let book = books::prices(&config);
     let serving = Serving::build(Arc::clone(&config), &lasting, (mock, &book))?;
     let serving = match &lasting.ledger {
@@ -495,19 +495,12 @@ fn take_over(
     let config = Arc::new(config);
     let book = books::prices(&config);
     let serving = Serving::build(Arc::clone(&config), &shared.lasting, (mock, &book))?;
-    match &shared.lasting.ledger {
-        Some(ledger) => {
-            let roster = ledger.draw_up(&config, &books::tenants(&config, office))?;
-            let serving = books::governed(serving, (ledger, &roster), &book)?;
-            shared.serving.store(Arc::new(serving));
-            ledger.seat(roster);
-            // Who was made in the meantime is not forgotten.
-            if let Some(office) = office {
-                books::enroll(shared, office);
-            }
+    match (&shared.lasting.ledger, office) {
+        (Some(ledger), Some(office)) => {
+            books::publish(shared, (ledger, office), serving, &book)?;
         }
-        None if config.is_governed() => return Err(ReloadError::NoBooks),
-        None => shared.serving.store(Arc::new(serving)),
+        _ if config.is_governed() => return Err(ReloadError::NoBooks),
+        _ => shared.serving.store(Arc::new(serving)),
     }
     drop(old);
     shared.lasting.registry.prune();

@@ -46,12 +46,24 @@ pub fn instant_at(time: Time) -> Instant {
     base + Duration::from_micros(time.as_micros().saturating_sub(HEAD_START_US))
 }
 
-/// Wall-clock time since the Unix epoch; for logs and HTTP dates only, never for decisions.
+/// Wall-clock time since the Unix epoch; for logs, HTTP dates, and what the calendar governs, such as budgets and the expiry of keys; never for latencies.
 #[must_use]
 pub fn unix() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
+}
+
+/// The same in whole seconds, as windows and expiries are kept.
+#[must_use]
+pub fn unix_seconds() -> i64 {
+    i64::try_from(unix().as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The same in microseconds, as the ledger keeps instants.
+#[must_use]
+pub fn unix_micros() -> i64 {
+    i64::try_from(unix().as_micros()).unwrap_or(i64::MAX)
 }
 
 /// The hour of the day, UTC; for rules that the operator wrote about it.

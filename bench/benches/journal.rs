@@ -17,9 +17,9 @@ use std::time::Instant;
 use allocation_counter::measure;
 use bench::samples::Samples;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use trimtab::config::{Length, Nano, Schedule, Style, Unit};
+use trimtab::config::{Length, Nano, Schedule, Style, Sync, Unit};
 use trimtab::governance::books::Books;
-use trimtab::governance::journal::{Disk, Flags, Folder, Journal, Parties, Sync, Tokens};
+use trimtab::governance::journal::{Disk, Flags, Folder, Journal, Parties, Tokens};
 use trimtab::governance::{Account, Asked, Charge, Pen, Spent};
 use trimtab::store::Database;
 

@@ -7,7 +7,7 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use crate::clock;
-use crate::config::{Config, Nano, Tenants};
+use crate::config::{Config, Nano};
 use crate::governance::journal::NamesError;
 use crate::governance::office::{BudgetView, Live, NotAdjusted, Office, Opening};
 use crate::governance::prices::Book;
@@ -34,16 +34,18 @@ struct Counter {
 }
 
 /// Opens the books, if they are kept.
-pub(super) fn open(config: &Config) -> Result<Option<Books>, StartError> {
+pub(super) fn open(config: &Arc<Config>) -> Result<Option<Books>, StartError> {
     if !config.is_governed() {
         return Ok(None);
     }
-    let (folder, workers) = (&config.governance.data, config.server.workers.get());
+    let (governance, workers) = (&config.governance, config.server.workers.get());
     let failed = |source| StartError::Books {
-        folder: folder.clone(),
+        folder: governance.data.clone(),
         source,
     };
-    let mut opened = Ledger::open((config, &config.tenants), folder, workers).map_err(failed)?;
+    let mut rng = clock::secrets();
+    let around = (clock::unix_micros(), &mut rng);
+    let mut opened = Ledger::open(governance, workers, around).map_err(failed)?;
     if opened.in_doubt > 0 {
         let in_doubt = opened.in_doubt;
         tracing::warn!(
@@ -58,11 +60,12 @@ pub(super) fn open(config: &Config) -> Result<Option<Books>, StartError> {
         file: opened.file.clone(),
         made: std::mem::take(&mut opened.made),
         pepper: opened.ledger.pepper.clone(),
-        rng: clock::secrets(),
+        rng,
         changed: Box::new(move || told.changed()),
     }));
     let ledger = Arc::clone(&opened.ledger);
-    ledger.enroll(config, || office.tenants(config))?;
+    let who = || (Arc::clone(config), office.tenants(config));
+    ledger.enroll(who, clock::unix_seconds(), |_| Ok::<_, NamesError>(()))?;
     Ok(Some(Books {
         office,
         ledger,
@@ -119,19 +122,34 @@ pub(super) fn enroll(shared: &Shared, office: &Office) {
     let Some(ledger) = &shared.lasting.ledger else {
         return;
     };
-    let serving = shared.serving.load();
-    let config = &serving.config;
-    if let Err(error) = ledger.enroll(config, || office.tenants(config)) {
+    let who = || {
+        let config = Arc::clone(&shared.serving.load().config);
+        let tenants = office.tenants(&config);
+        (config, tenants)
+    };
+    let enrolled = ledger.enroll(who, clock::unix_seconds(), |_| Ok::<_, NamesError>(()));
+    if let Err(error) = enrolled {
         tracing::error!(%error, "who may ask has changed and cannot be taken over; it is tried again");
     }
 }
 
-/// Who may ask under a configuration.
-pub(super) fn tenants(config: &Config, office: Option<&Office>) -> Tenants {
-    match office {
-        Some(office) => office.tenants(config),
-        None => config.tenants.clone(),
-    }
+/// Serves a configuration, and lets in whoever may ask under it: both, or neither.
+pub(super) fn publish(
+    shared: &Shared,
+    (ledger, office): (&Ledger, &Office),
+    serving: Serving,
+    book: &Arc<Book>,
+) -> Result<(), NamesError> {
+    let config = Arc::clone(&serving.config);
+    let who = || {
+        let tenants = office.tenants(&config);
+        (config, tenants)
+    };
+    ledger.enroll(who, clock::unix_seconds(), |roster| {
+        let serving = governed(serving, (ledger, roster), book)?;
+        shared.serving.store(Arc::new(serving));
+        Ok(())
+    })
 }
 
 /// What is served, with its prices and numbers.

@@ -142,7 +142,7 @@ fn state(key: &Value, now: jiff::Timestamp) -> &'static str {
 }
 
 fn instant_now() -> jiff::Timestamp {
-    let seconds = i64::try_from(clock::unix().as_secs()).unwrap_or_default();
+    let seconds = clock::unix_seconds();
     jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 

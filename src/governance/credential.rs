@@ -12,7 +12,7 @@ use std::fmt;
 
 use aws_lc_rs::hmac;
 
-use crate::config::Secret;
+use crate::config::{Secret, VirtualKey};
 
 /// How every key that is made here begins.
 pub const PREFIX: &str = "sk-tt-";
@@ -28,12 +28,6 @@ const CHECK: usize = 7;
 
 /// Bits in a letter.
 const BITS: usize = 5;
-
-/// Longest credential that is looked at, bytes: tokens of other systems are up to a few hundred.
-pub const LONGEST: usize = 1_024;
-
-/// Shortest secret that an operator may choose, bytes: anything shorter can be guessed.
-pub const SHORTEST: usize = 16;
 
 /// Letters and digits that are not mistaken for each other (Crockford's base 32).
 const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -109,7 +103,7 @@ pub fn make(random: &[u8; RANDOM]) -> Secret {
 /// Looks at a credential without looking it up.
 #[must_use]
 pub fn form(presented: &[u8]) -> Form {
-    if presented.len() > LONGEST {
+    if presented.len() > VirtualKey::LONGEST_SECRET {
         return Form::Broken;
     }
     if !presented.starts_with(PREFIX.as_bytes()) {
@@ -179,8 +173,8 @@ mod tests {
         for text in ["", "sk-tt", "sk-proj-123", "Bearer", "a secret of my own"] {
             assert_eq!(form(text.as_bytes()), Form::Foreign, "{text}");
         }
-        assert_eq!(form(&[b'x'; LONGEST]), Form::Foreign);
-        assert_eq!(form(&[b'x'; LONGEST + 1]), Form::Broken);
+        assert_eq!(form(&[b'x'; VirtualKey::LONGEST_SECRET]), Form::Foreign);
+        assert_eq!(form(&[b'x'; VirtualKey::LONGEST_SECRET + 1]), Form::Broken);
     }
 
     #[test]

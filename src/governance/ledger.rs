@@ -7,24 +7,23 @@
 //! - A roster that cannot be made never replaces one that can.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use rand::RngExt;
+use rand::{CryptoRng, RngExt};
 
 use super::books::{Books, BooksError, Counted, Keeper, Running};
 use super::credential::Pepper;
-use super::journal::{Disk, Folder, Journal, JournalError, Kind, Names, NamesError, Sync};
+use super::journal::{Disk, Folder, Journal, JournalError, Kind, Names, NamesError};
 use super::office::BudgetView;
 use super::pen::Pen;
 use super::pepper::{PepperError, pepper};
 use super::roster::Roster;
 use super::treasury::Treasury;
 use super::turn::Turns;
-use crate::clock;
-use crate::config::{self, Config, Governance, Nano, Tenants};
+use crate::config::{Config, Governance, Nano, Tenants};
 use crate::store::{Database, Entry, Made, StoreError, Writer};
 
 /// The database's file in the folder.
@@ -63,6 +62,7 @@ pub struct Ledger {
     pub roster: ArcSwap<Roster>,
     /// What keys the hashes of credentials.
     pub pepper: Pepper,
+    names: Arc<Mutex<Names>>,
     treasury: Mutex<Treasury>,
     pens: Mutex<Vec<Pen>>,
     /// The pen of whoever corrects what was written.
@@ -96,23 +96,24 @@ impl Opened {
 }
 
 impl Ledger {
-    /// Opens the ledger in a folder, reads everything that is in it and makes a pen for each of `workers`.
+    /// Opens the ledger in its folder, reads everything that is in it and makes a pen for each of `workers`; nobody may ask before [`Ledger::enroll`].
+    ///
+    /// `now` is in µs since 1970.
     ///
     /// # Errors
     /// [`OpenError`]; nothing is left running then.
     pub fn open(
-        (config, tenants): (&Config, &Tenants),
-        folder: &Path,
+        governance: &Governance,
         workers: usize,
+        (now, rng): (i64, &mut impl CryptoRng),
     ) -> Result<Opened, OpenError> {
-        let governance = &config.governance;
-        let journals = folder.join(JOURNALS);
+        let folder = &governance.data;
         // First, since it tells whether the folder is ours.
-        let disk: Arc<dyn Disk> = Arc::new(Folder::open(journals)?);
-        let pepper = pepper(folder, &mut clock::secrets())?;
+        let disk: Arc<dyn Disk> = Arc::new(Folder::open(folder.join(JOURNALS))?);
+        let pepper = pepper(folder, rng)?;
         let file = folder.join(DATABASE);
         let mut database = Database::open(&file)?;
-        let mut journal = Journal::open(Arc::clone(&disk), sync(governance))?;
+        let mut journal = Journal::open(Arc::clone(&disk), governance.sync)?;
         let mut names = Names::open(&disk)?;
         let mut books = Books::new(disk);
         books.learn(names.take_new());
@@ -120,21 +121,17 @@ impl Ledger {
         let recovered = books.recover(&mut database, &files)?;
         let names = Arc::new(Mutex::new(names));
         let turns = Arc::new(Mutex::new(Turns::default()));
-        let mut treasury =
-            Treasury::new(Arc::clone(&names), Arc::clone(&turns), recovered.balances);
-        let now = micros();
-        let roster = Roster::default();
-        let roster = treasury.roster((config, tenants), (&roster, &pepper), now / SECOND)?;
-        roster.take_over(&Roster::default());
-        let mut rng = clock::rng();
-        let pens = (0..workers).map(|_| Pen::new(journal.writer(now), rng.random()));
-        let pens: Vec<Pen> = pens.collect();
+        let treasury = Treasury::new(Arc::clone(&names), Arc::clone(&turns), recovered.balances);
+        let mut pen = || Pen::new(journal.writer(now), rng.random());
+        let desk = Mutex::new(pen());
+        let pens = Mutex::new((0..workers).map(|_| pen()).collect());
         let ledger = Self {
-            roster: ArcSwap::from_pointee(roster),
+            roster: ArcSwap::default(),
             pepper,
+            names: Arc::clone(&names),
             treasury: Mutex::new(treasury),
-            pens: Mutex::new(pens),
-            desk: Mutex::new(Pen::new(journal.writer(now), rng.random())),
+            pens,
+            desk,
             stale: AtomicBool::new(false),
         };
         let made = database.made()?;
@@ -167,40 +164,28 @@ impl Ledger {
             .pop()
     }
 
-    /// Makes a roster that may follow the present one; see [`Ledger::seat`].
+    /// Makes the roster anew, of whoever may ask at that moment: keys that are not in it are refused from now on, and what they have open is broken off.
+    ///
+    /// One at a time: `who` is asked, and `before` sees the roster before anybody else does, while no other is made. `now` is in seconds since 1970.
     ///
     /// # Errors
-    /// [`NamesError`]; it can be asked again.
-    pub fn draw_up(&self, config: &Config, tenants: &Tenants) -> Result<Roster, NamesError> {
-        let before = self.roster.load();
-        let keyed = (&**before, &self.pepper);
-        self.treasury()
-            .roster((config, tenants), keyed, micros() / SECOND)
-    }
-
-    /// Lets a roster follow the present one: keys that are not in it are refused from now on, and what they have open is broken off.
-    pub fn seat(&self, roster: Roster) {
-        let roster = Arc::new(roster);
-        let before = self.roster.swap(Arc::clone(&roster));
-        roster.take_over(&before);
-    }
-
-    /// Makes the roster anew, of whoever may ask at that moment; one at a time.
-    ///
-    /// # Errors
-    /// [`NamesError`]; the present one stays, and [`Ledger::is_stale`] until it succeeds.
-    pub fn enroll(
+    /// [`NamesError`], and [`Ledger::is_stale`] until it succeeds; or that of `before`. The present roster stays then.
+    pub fn enroll<E: From<NamesError>>(
         &self,
-        config: &Config,
-        tenants: impl FnOnce() -> Tenants,
-    ) -> Result<(), NamesError> {
+        who: impl FnOnce() -> (Arc<Config>, Tenants),
+        now: i64,
+        before: impl FnOnce(&Roster) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut treasury = self.treasury();
-        let before = self.roster.load();
-        let keyed = (&**before, &self.pepper);
-        let drawn = treasury.roster((config, &tenants()), keyed, micros() / SECOND);
+        let (config, tenants) = who();
+        let present = self.roster.load_full();
+        let drawn = treasury.roster((&config, &tenants), (&present, &self.pepper), now);
         // Why: it guards nothing; whoever reads it only tries again.
         self.stale.store(drawn.is_err(), Ordering::Relaxed);
-        self.seat(drawn?);
+        let roster = Arc::new(drawn?);
+        before(&roster)?;
+        self.roster.store(Arc::clone(&roster));
+        roster.take_over(&present);
         Ok(())
     }
 
@@ -232,22 +217,11 @@ impl Ledger {
     /// # Errors
     /// [`NamesError`]; it can be asked again.
     pub fn numbers(&self, kind: Kind, names: &[&str]) -> Result<Vec<u32>, NamesError> {
-        self.treasury().numbers(kind, names)
+        let mut known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        known.numbers(kind, names)
     }
 
     fn treasury(&self) -> std::sync::MutexGuard<'_, Treasury> {
         self.treasury.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn sync(governance: &Governance) -> Sync {
-    match governance.sync {
-        config::Sync::Os => Sync::Os,
-        config::Sync::EverySecond => Sync::EverySecond,
-    }
-}
-
-/// µs since 1970.
-fn micros() -> i64 {
-    i64::try_from(clock::unix().as_micros()).unwrap_or(i64::MAX)
 }

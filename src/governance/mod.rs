@@ -29,7 +29,7 @@ mod word;
 
 pub use account::{Account, View};
 pub use chain::{Charge, Hold, MOST, Refusal, reserve};
-pub use credential::{Digest, Form, LONGEST, PREFIX, Pepper, RANDOM, SHORTEST, form, make};
+pub use credential::{Digest, Form, PREFIX, Pepper, RANDOM, form, make};
 pub use ledger::{Ledger, OpenError, Opened};
 pub use pace::{Pace, Passes, Rate, TIERS, Tier, TooFast, pass};
 pub use payee::{Member, Payee, Rank, Standing};

@@ -42,12 +42,6 @@ impl Roster {
         self.required
     }
 
-    /// How many keys there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.members.len()
-    }
-
     /// Whether there is no key.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -147,7 +147,7 @@ impl Treasury {
     ///
     /// # Errors
     /// [`NamesError`]; it can be asked again.
-    pub fn numbers(&self, kind: Kind, wanted: &[&str]) -> Result<Vec<u32>, NamesError> {
+    fn numbers(&self, kind: Kind, wanted: &[&str]) -> Result<Vec<u32>, NamesError> {
         self.names().numbers(kind, wanted)
     }
 

@@ -422,7 +422,7 @@ impl Raw {
         };
         let mut is_good = payer.standing.stands();
         while is_good && look.as_mut().poll(cx).is_ready() {
-            let unix = i64::try_from(clock::unix().as_secs()).unwrap_or(i64::MAX);
+            let unix = clock::unix_seconds();
             is_good = payer.is_valid(unix);
             let at = clock::now().plus(LOOK_AGAIN);
             look.as_mut().reset(clock::instant_at(at));

@@ -27,6 +27,7 @@ use crate::clock;
 use crate::config::{Governance, Nano, UnknownPrice};
 use crate::dialects::failure::Failure;
 use crate::dialects::format::Endpoint;
+use crate::dialects::openai::peek;
 use crate::dialects::overhear;
 use crate::dialects::seen::Usage;
 use crate::governance::journal::{Flags, JournalError, Parties, Tokens};
@@ -155,9 +156,6 @@ pub(super) fn reserve(
     open(life, order)
 }
 
-/// Bytes of a body to a token, roughly.
-const BYTES_PER_TOKEN: usize = 4;
-
 /// Reserves for a request that passes through to an account; nothing where no books are kept.
 ///
 /// # Errors
@@ -212,7 +210,7 @@ pub(super) fn reserve_errand(
         tariff: tariff.as_ref(),
         payers,
         bound,
-        estimate: (errand.body.len() / BYTES_PER_TOKEN) as u64,
+        estimate: peek::estimated(&errand.body).into(),
         is_dark: endpoint.is_none(),
     };
     open(life, order)
@@ -272,7 +270,7 @@ fn open(life: &Life, order: Order<'_>) -> Result<Option<Payment>, Box<Failed>> {
         parties: parties(life, till, model),
         request: life.number,
         price: serving.tills.version,
-        at: micros(),
+        at: clock::unix_micros(),
     };
     let charges = payers.charges();
     let reserved = life
@@ -483,7 +481,7 @@ impl Payment {
             amount,
             tokens: tokens(&spent),
             flags,
-            at: micros(),
+            at: clock::unix_micros(),
         };
         worker.with_pen(|pen| pen.settle(self.bill, told));
         amount
@@ -533,9 +531,4 @@ fn tokens(used: &Used) -> Tokens {
         reasoning: count(text.reasoning),
         units: count(used.images + used.queries),
     }
-}
-
-/// µs since 1970.
-fn micros() -> i64 {
-    i64::try_from(clock::unix().as_micros()).unwrap_or(i64::MAX)
 }

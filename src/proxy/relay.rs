@@ -316,8 +316,7 @@ impl Relay {
     fn is_good(&mut self, now: Time) -> bool {
         self.checked = now;
         let payer = self.life.as_ref().and_then(|life| life.payer.as_ref());
-        let unix = || i64::try_from(clock::unix().as_secs()).unwrap_or(i64::MAX);
-        payer.is_none_or(|payer| payer.is_valid(unix()))
+        payer.is_none_or(|payer| payer.is_valid(clock::unix_seconds()))
     }
 
     /// When to look whether the key is still good; never where there is none.

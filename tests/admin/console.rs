@@ -99,7 +99,7 @@ fn stderr(output: &Output) -> String {
 #[test]
 #[expect(clippy::too_many_lines, reason = "one life, step by step")]
 fn a_key_is_made_shown_and_ended_and_its_secret_is_nowhere() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     let gateway = Process::start(&folder);
     let made = gateway.run(&[
         "keys",
@@ -189,7 +189,7 @@ fn a_key_is_made_shown_and_ended_and_its_secret_is_nowhere() {
 
 #[test]
 fn what_was_used_is_summed() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     fill(&folder, 3);
     let gateway = Process::start(&folder);
     let used = gateway.told(&[
@@ -215,7 +215,7 @@ fn what_was_used_is_summed() {
 
 #[test]
 fn refusals_end_with_one_and_nobody_there_with_two() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     let gateway = Process::start(&folder);
     for (arguments, words) in [
         (

@@ -8,7 +8,7 @@ use crate::support::{Bench, Call, Client, paused};
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases is long and plain")]
 fn the_life_of_a_key() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     with_plane(&folder, async |plane| {
         let customer = json!({"name": "umbrella", "budgets": [{"limit": 12.5, "period": "1M"}]});
         assert_eq!(plane.post("/api/customers", &customer).await.status, 201);
@@ -127,7 +127,7 @@ fn the_life_of_a_key() {
 
 #[test]
 fn a_restart_keeps_everything() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     let mut before = Vec::new();
     for round in 0..2 {
         let text = governed(&folder).text();
@@ -181,7 +181,7 @@ fn a_restart_keeps_everything() {
 
 #[test]
 fn of_two_who_make_the_same_one_wins() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     with_plane(&folder, async |plane| {
         let body = json!({"name": "same"});
         let (one, other) = tokio::join!(
@@ -198,7 +198,7 @@ fn of_two_who_make_the_same_one_wins() {
 
 #[test]
 fn an_operator_says_what_an_attempt_in_doubt_did_cost() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     fill(&folder, 2);
     with_plane(&folder, async |plane| {
         let doubt = plane.get("/api/ledger/doubt").await.json();

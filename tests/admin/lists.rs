@@ -26,7 +26,7 @@ async fn pages(plane: &super::Plane, path: &str, field: &str) -> Vec<Vec<String>
 
 #[test]
 fn lists_are_paged_and_know_where_each_is_declared() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     with_plane(&folder, async |plane| {
         for name in ["a", "d", "b"] {
             plane.post("/api/keys", &json!({ "name": name })).await;
@@ -59,7 +59,7 @@ fn lists_are_paged_and_know_where_each_is_declared() {
 
 #[test]
 fn budgets_are_shown_as_they_stand() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     with_plane(&folder, async |plane| {
         let made = json!({"name": "made", "budgets": [{"limit": 1.5, "period": "1d", "style": "rolling", "hard": false}]});
         assert_eq!(plane.post("/api/keys", &made).await.status, 201);
@@ -84,7 +84,7 @@ fn budgets_are_shown_as_they_stand() {
 
 #[test]
 fn usage_is_summed_by_what_is_asked_for() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     fill(&folder, 4);
     with_plane(&folder, async |plane| {
         let stretch = "from=2023-11-14&to=2023-11-16";
@@ -127,7 +127,7 @@ fn usage_is_summed_by_what_is_asked_for() {
 
 #[test]
 fn the_ledger_is_exported_whole_and_begins_no_formula() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     fill(&folder, 4_500);
     with_plane(&folder, async |plane| {
         let csv = plane.get("/api/ledger?format=csv").await;
@@ -173,7 +173,7 @@ fn the_ledger_is_exported_whole_and_begins_no_formula() {
 
 #[test]
 fn what_the_file_hides_is_told_and_comes_back() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     let hiding = governed(&folder).with("[keys.app]\nsecret = \"fedcba9876543210\"\nmodels = []");
     let run = async |spec: Spec, make: bool| {
         let bench = Bench::start(&spec.text(), None).await;

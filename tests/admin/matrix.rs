@@ -37,7 +37,7 @@ fn raw(method: &str, path: &str, headers: &str) -> Vec<u8> {
 
 #[test]
 fn every_route_by_every_way_of_asking() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     let text = governed(&folder)
         .text()
         .replace("[admin]", &format!("[admin]\ntoken = \"{TOKEN}\""));

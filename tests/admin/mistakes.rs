@@ -8,7 +8,7 @@ use crate::support::{Bench, Call, Client, Pace, Spec, bench, paused};
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases is long and plain")]
 fn mistakes_are_told_with_the_key_that_is_meant() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     with_plane(&folder, async |plane| {
         plane.post("/api/keys", &json!({"name": "app"})).await;
         let before = plane.get("/api/audit").await.json();
@@ -352,7 +352,7 @@ fn mistakes_are_told_with_the_key_that_is_meant() {
 
 #[test]
 fn words_are_those_of_the_file_and_all_are_told() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     with_plane(&folder, async |plane| {
         let body = json!({"name": "x", "team": "serch", "budgets": [{"limit": 0, "period": "1d"}], "tag": {}});
         let answer = plane.post("/api/keys", &body).await;
@@ -391,7 +391,7 @@ fn words_are_those_of_the_file_and_all_are_told() {
 
 #[test]
 fn bodies_that_are_none() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     with_plane(&folder, async |plane| {
         for body in [
             "",
@@ -446,7 +446,7 @@ fn bodies_that_are_none() {
 
 #[test]
 fn a_body_that_does_not_arrive_is_not_waited_for_long() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     with_plane(&folder, async |plane| {
         let mut client = Client::open(plane.bench.gateway.admin).await;
         let head = b"POST /api/keys HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
@@ -488,7 +488,7 @@ fn without_a_ledger_the_way_to_one_is_told() {
 
 #[test]
 fn a_ledger_is_kept_as_soon_as_somebody_is_declared() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     let text = super::governed(&folder).text();
     paused(|| async move {
         let bench = Bench::start(&text, None).await;

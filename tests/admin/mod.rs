@@ -10,33 +10,12 @@ mod schema;
 mod secrets;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 
 use serde_json::Value;
 use trimtab::store::{Batch, Database, Entry, Shift, State};
 
-use crate::support::{Answer, Bench, Call, Client, Spec, paused};
-
-/// A folder that is removed with this.
-pub(crate) struct Folder(pub(crate) PathBuf);
-
-impl Folder {
-    pub(crate) fn new() -> Self {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("trimtab-admin-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use crate::support::{Answer, Bench, Call, Client, Folder, Spec, paused};
 
 /// What the file declares in these tests.
 const DECLARED: &str = "

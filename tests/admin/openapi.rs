@@ -40,7 +40,7 @@ fn undocumented(document: &Value, method: &str, path: &str, answer: &Answer) -> 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases is long and plain")]
 fn every_route_answers_as_documented() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     fill(&folder, 3);
     with_plane(&folder, async |plane| {
         let document = plane.get("/api/openapi.json").await.json();
@@ -171,7 +171,7 @@ fn every_route_answers_as_documented() {
 
 #[test]
 fn documents_of_the_file_are_those_of_the_api() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     with_plane(&folder, async |plane| {
         let document = plane.get("/api/openapi.json").await.json();
         let schemas = &document["components"]["schemas"];

@@ -6,7 +6,7 @@ use super::{Folder, with_plane};
 
 #[test]
 fn a_secret_is_told_once_and_kept_nowhere() {
-    let folder = Folder::new();
+    let folder = Folder::new("admin");
     let data = folder.0.join("data");
     with_plane(&folder, async |plane| {
         let mut secrets = Vec::new();

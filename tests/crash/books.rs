@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
+use trimtab::clock;
 use trimtab::config::{self, Config, Paint, Surroundings};
 use trimtab::governance::Ledger;
+use trimtab::governance::journal::NamesError;
 use trimtab::mock::{Mock, Running, Script};
 use trimtab::store::{Database, Entry, Filter};
 
@@ -45,7 +48,13 @@ pub(crate) struct Books {
 /// Opens the ledger as a gateway does at its start, and closes it again.
 pub(crate) fn open(config: &Config) -> Books {
     let folder = &config.governance.data;
-    let opened = Ledger::open((config, &config.tenants), folder, 1).unwrap();
+    let around = (clock::unix_micros(), &mut clock::secrets());
+    let opened = Ledger::open(&config.governance, 1, around).unwrap();
+    let who = || (Arc::new(config.clone()), config.tenants.clone());
+    let enrolled = opened
+        .ledger
+        .enroll(who, clock::unix_seconds(), |_| Ok::<_, NamesError>(()));
+    enrolled.unwrap();
     let roster = opened.ledger.roster.load();
     let spent = roster.members().filter_map(|member| {
         let charge = member.own.charges.first()?;

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tokio::task::LocalSet;
 
-use crate::binary::{Binary, Folder, stderr};
+use crate::binary::{Binary, stderr};
 use crate::books::{self, post};
 use crate::client::Client;
+use crate::folder::Folder;
 
 /// What nobody may find anywhere.
 const SECRETS: [(&str, &str); 5] = [

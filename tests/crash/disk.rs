@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use tokio::task::LocalSet;
 use trimtab::store::State;
 
-use crate::binary::{Binary, Folder, stderr};
+use crate::binary::{Binary, stderr};
 use crate::books::{self, post, told};
 use crate::client::{Answer, Client};
+use crate::folder::Folder;
 
 /// Nano-dollars a token.
 const INPUT: u64 = 1_000;

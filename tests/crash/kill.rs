@@ -17,14 +17,15 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
-use trimtab::config::{Config, Nano};
+use trimtab::config::{Config, Nano, Sync};
 use trimtab::governance::books::correction;
-use trimtab::governance::journal::{Disk, Folder as Journals, Journal, Sync};
+use trimtab::governance::journal::{Disk, Folder as Journals, Journal};
 use trimtab::store::{Entry, State};
 
-use crate::binary::{self, Binary, Folder};
+use crate::binary::{self, Binary};
 use crate::books::{self, post};
 use crate::client::Client;
+use crate::folder::Folder;
 
 /// Clients that ask at the same time.
 const CLIENTS: usize = 16;

@@ -23,11 +23,16 @@ mod canary;
 mod client;
 #[cfg(target_os = "linux")]
 mod disk;
+#[path = "../support/folder.rs"]
+mod folder;
+#[path = "../support/harness.rs"]
+mod harness;
 mod kill;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use harness::Harness;
 
 /// Lets the gateway suffer.
 #[derive(Debug, Parser)]
@@ -43,33 +48,10 @@ struct Arguments {
     trial: Option<String>,
     /// What `cargo test` is asked for by name, of whatever binary it is.
     names: Vec<String>,
-    #[command(flatten)]
-    harness: Harness,
-}
-
-/// What is said to every test binary, and has no meaning here.
-#[derive(Debug, clap::Args)]
-struct Harness {
     #[arg(long, hide = true)]
     list: bool,
-    #[arg(long, hide = true)]
-    nocapture: bool,
-    #[arg(long, hide = true)]
-    no_capture: bool,
-    #[arg(long, short, hide = true)]
-    quiet: bool,
-    #[arg(long, hide = true)]
-    exact: bool,
-    #[arg(long, hide = true)]
-    ignored: bool,
-    #[arg(long, hide = true)]
-    include_ignored: bool,
-    #[arg(long, hide = true)]
-    show_output: bool,
-    #[arg(long, hide = true)]
-    test_threads: Option<usize>,
-    #[arg(long, hide = true)]
-    skip: Vec<String>,
+    #[command(flatten)]
+    harness: Harness,
 }
 
 fn main() -> ExitCode {
@@ -79,7 +61,7 @@ fn main() -> ExitCode {
         arguments.trial.iter().all(|it| trial.contains(&**it))
             && (names.is_empty() || names.iter().any(|it| trial.contains(&**it)))
     };
-    if arguments.harness.list {
+    if arguments.list {
         return ExitCode::SUCCESS;
     }
     // Everything that must hold is asserted on the way.

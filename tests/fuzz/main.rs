@@ -19,6 +19,8 @@ mod answers;
 mod corpus;
 mod edges;
 mod frames;
+#[path = "../support/harness.rs"]
+mod harness;
 mod memory;
 mod most;
 mod mutate;
@@ -40,6 +42,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use harness::Harness;
 use run::{Runner, Target};
 
 /// The seed where `--seconds` is not given, so that a change fails by what it changes.
@@ -70,29 +73,6 @@ struct Arguments {
     names: Vec<String>,
     #[command(flatten)]
     harness: Harness,
-}
-
-/// What is said to every test binary, and has no meaning here.
-#[derive(Debug, clap::Args)]
-struct Harness {
-    #[arg(long, hide = true)]
-    nocapture: bool,
-    #[arg(long, hide = true)]
-    no_capture: bool,
-    #[arg(long, short, hide = true)]
-    quiet: bool,
-    #[arg(long, hide = true)]
-    exact: bool,
-    #[arg(long, hide = true)]
-    ignored: bool,
-    #[arg(long, hide = true)]
-    include_ignored: bool,
-    #[arg(long, hide = true)]
-    show_output: bool,
-    #[arg(long, hide = true)]
-    test_threads: Option<usize>,
-    #[arg(long, hide = true)]
-    skip: Vec<String>,
 }
 
 fn targets() -> Vec<Target> {

@@ -5,7 +5,7 @@ use trimtab::governance::{Member, Payee};
 
 use crate::support::{Bench, Call, Mode, bench, chat};
 
-use super::{Folder, with_key};
+use super::{Folder, books_in, with_key};
 
 const SECRET: &str = "a-secret-of-the-operator";
 
@@ -61,8 +61,8 @@ fn each_tier_may_be_the_tightest() {
         ),
     ];
     for (table, told, of) in tiers {
-        let folder = Folder::new();
-        let mut spec = folder.spec().with(MODEL).stand_in("alpha", "");
+        let folder = Folder::new("governance");
+        let mut spec = books_in(&folder).with(MODEL).stand_in("alpha", "");
         let budget = |own: &str| if own == table { "0.003" } else { "1.0" };
         for (own, rest) in [
             ("customers.c", ""),
@@ -115,10 +115,13 @@ fn each_tier_may_be_the_tightest() {
 }
 
 #[test]
-fn streams_and_disconnects_pay_for_what_was_generated() {
-    let folder = Folder::new();
+fn streams_pay_for_what_was_generated() {
+    let folder = Folder::new("governance");
     let key = "[keys.ci]\nsecret = \"a-secret-of-the-operator\"\nbudgets = [{ limit = 1.0, period = \"1d\" }]";
-    let spec = folder.spec().with(MODEL).with(key).stand_in("alpha", "");
+    let spec = books_in(&folder)
+        .with(MODEL)
+        .with(key)
+        .stand_in("alpha", "");
     bench(&spec, async |bench| {
         let member = member(&bench);
         let answer = bench.call(&asked(100, Mode::Stream)).await;
@@ -129,9 +132,14 @@ fn streams_and_disconnects_pay_for_what_was_generated() {
 
 #[test]
 fn spent_money_is_spent_after_a_restart() {
-    let folder = Folder::new();
+    let folder = Folder::new("governance");
     let key = "[keys.ci]\nsecret = \"a-secret-of-the-operator\"\nbudgets = [{ limit = 0.005, period = \"1Y\" }, { limit = 0.005, period = \"1Y\", style = \"rolling\" }]";
-    let spec = || folder.spec().with(MODEL).with(key).stand_in("alpha", "");
+    let spec = || {
+        books_in(&folder)
+            .with(MODEL)
+            .with(key)
+            .stand_in("alpha", "")
+    };
     let mut before = 0;
     for _ in 0..3 {
         bench(&spec(), async |bench| {

@@ -5,7 +5,7 @@ use trimtab::clock;
 
 use crate::support::{Bench, Call, Client, Mode, bench, chat, pass_ms};
 
-use super::{Folder, with_key};
+use super::{Folder, books_in, with_key};
 
 const SECRET: &str = "a-secret-of-the-operator";
 
@@ -32,8 +32,8 @@ fn asked() -> Call {
 }
 
 fn run<F: Future<Output = ()>>(test: impl FnOnce(Bench) -> F) {
-    let folder = Folder::new();
-    bench(&folder.spec().with(KEYS).stand_in("alpha", ""), test);
+    let folder = Folder::new("governance");
+    bench(&books_in(&folder).with(KEYS).stand_in("alpha", ""), test);
 }
 
 #[test]
@@ -143,9 +143,8 @@ async fn admin(bench: &Bench, path: &str, body: &serde_json::Value) -> serde_jso
 
 #[test]
 fn a_key_made_over_the_api_is_taken_at_once_and_ends_with_its_streams() {
-    let folder = Folder::new();
-    let spec = folder
-        .spec()
+    let folder = Folder::new("governance");
+    let spec = books_in(&folder)
         .with(KEYS)
         .stand_in("alpha", "tpot = \"400ms\"\nanswer = 200");
     bench(&spec, async |bench| {

@@ -3,7 +3,7 @@
 use crate::support::{Answer, Bench, Call, Mode, bench, chat, pass_ms};
 
 use super::budgets::{answered, member, seen};
-use super::{Folder, with_key};
+use super::{Folder, books_in, with_key};
 
 const SECRET: &str = "a-secret-of-the-operator";
 const OTHER: &str = "another-secret-of-his";
@@ -39,8 +39,8 @@ fn each_tier_limits_how_fast_its_keys_ask() {
         ("customers.c", "customer `c`"),
         ("keys.ci.providers.alpha", "key `ci` at provider `alpha`"),
     ] {
-        let folder = Folder::new();
-        let mut spec = folder.spec().with(MODEL).stand_in("alpha", "");
+        let folder = Folder::new("governance");
+        let mut spec = books_in(&folder).with(MODEL).stand_in("alpha", "");
         let other = format!("[keys.other]\nteam = \"t\"\nsecret = \"{OTHER}\"");
         spec = spec.with(&other);
         for (own, rest) in [
@@ -84,9 +84,12 @@ fn tokens_and_requests_at_once_are_limited_too() {
         ("input_tokens_per_minute = 40", "40 input tokens"),
         ("output_tokens_per_minute = 100", "100 output tokens"),
     ] {
-        let folder = Folder::new();
+        let folder = Folder::new("governance");
         let key = format!("[keys.ci]\nsecret = \"{SECRET}\"\nrate_limits = {{ {limits} }}");
-        let spec = folder.spec().with(MODEL).with(&key).stand_in("alpha", "");
+        let spec = books_in(&folder)
+            .with(MODEL)
+            .with(&key)
+            .stand_in("alpha", "");
         bench(&spec, async |bench| {
             let mut served = 0;
             let refusal = loop {
@@ -107,13 +110,16 @@ fn tokens_and_requests_at_once_are_limited_too() {
 
 #[test]
 fn one_keys_spent_budget_does_not_stop_its_team() {
-    let folder = Folder::new();
+    let folder = Folder::new("governance");
     let keys = format!(
         "[teams.t]\nbudgets = [{{ limit = 1.0, period = \"1d\" }}]\n\
          [keys.ci]\nteam = \"t\"\nsecret = \"{SECRET}\"\nbudgets = [{{ limit = 0.003, period = \"1d\" }}]\n\
          [keys.other]\nteam = \"t\"\nsecret = \"{OTHER}\"\nbudgets = [{{ limit = 0.01, period = \"1d\" }}]"
     );
-    let spec = folder.spec().with(MODEL).with(&keys).stand_in("alpha", "");
+    let spec = books_in(&folder)
+        .with(MODEL)
+        .with(&keys)
+        .stand_in("alpha", "");
     bench(&spec, async |bench| {
         while bench.call(&asked(SECRET)).await.status == 200 {}
         let refusal = bench.call(&asked(SECRET)).await;
@@ -139,10 +145,9 @@ fn dear_and_cheap(limit: &str) -> String {
 
 #[test]
 fn who_cannot_afford_the_dear_route_gets_the_cheap_one() {
-    let folder = Folder::new();
+    let folder = Folder::new("governance");
     let tables = dear_and_cheap("0.01");
-    let spec = folder
-        .spec()
+    let spec = books_in(&folder)
         .with(&tables)
         .stand_in("dear", "")
         .stand_in("alpha", "");
@@ -178,10 +183,9 @@ fn who_cannot_afford_the_dear_route_gets_the_cheap_one() {
 
 #[test]
 fn who_can_afford_the_dear_route_gets_it() {
-    let folder = Folder::new();
+    let folder = Folder::new("governance");
     let tables = dear_and_cheap("10.0");
-    let spec = folder
-        .spec()
+    let spec = books_in(&folder)
         .with(&tables)
         .stand_in("dear", "")
         .stand_in("alpha", "");
@@ -197,15 +201,14 @@ fn who_can_afford_the_dear_route_gets_it() {
 #[test]
 fn what_a_budget_refuses_costs_no_rate() {
     for table in ["keys.ci", "keys.ci.providers.alpha"] {
-        let folder = Folder::new();
+        let folder = Folder::new("governance");
         let rate = "rate_limits = { requests_per_minute = 3 }";
         let [own, there] =
             [table == "keys.ci", table != "keys.ci"].map(|it| if it { rate } else { "" });
         let tables = format!(
             "[keys.ci]\nsecret = \"{SECRET}\"\nbudgets = [{{ limit = 0.01, period = \"1d\" }}]\n{own}\n[keys.ci.providers.alpha]\n{there}"
         );
-        let spec = folder
-            .spec()
+        let spec = books_in(&folder)
             .with(MODEL)
             .with(&tables)
             .stand_in("alpha", "");

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::{Answer, Bench, Call, Raw, Reply, Spec, paused};
 
-use super::{Folder, with_key};
+use super::{Folder, books_in, with_key};
 
 /// Wrong keys that one gateway is tried with, before it refuses to look at more.
 const GUESSES: usize = 25;
@@ -228,7 +228,7 @@ async fn with_raw(folder: &Folder) -> (Bench, [Raw; 3]) {
         Raw::start(reply()).await,
         Raw::start(reply()).await,
     ];
-    let mut spec = folder.spec().with(TABLES);
+    let mut spec = books_in(folder).with(TABLES);
     for (name, dialect, raw) in [
         ("alpha", "openai", &raws[0]),
         ("claude", "anthropic", &raws[1]),
@@ -288,7 +288,7 @@ fn every_route_for_everybody() {
 
 /// Asks for these routes at a gateway of their own.
 async fn all(role: Role, routes: &[(Kind, Call)]) {
-    let folder = Folder::new();
+    let folder = Folder::new("governance");
     let (bench, raws) = with_raw(&folder).await;
     let heard = || {
         let raws = raws.iter().map(|raw| raw.heard().len());
@@ -309,7 +309,7 @@ async fn all(role: Role, routes: &[(Kind, Call)]) {
 #[test]
 fn a_head_tells_nothing() {
     paused(|| async {
-        let folder = Folder::new();
+        let folder = Folder::new("governance");
         let (bench, raws) = with_raw(&folder).await;
         for (_, call) in routes() {
             let answer = bench.call(&call.method("HEAD")).await;

@@ -9,35 +9,12 @@ mod limits;
 mod matrix;
 mod streams;
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::support::{Call, Folder, Spec};
 
-use crate::support::{Call, Spec};
-
-/// Numbers folders, so that tests share none.
-static NEXT: AtomicU64 = AtomicU64::new(0);
-
-/// A folder of its own for one ledger; removed with it.
-pub(crate) struct Folder(pub(crate) PathBuf);
-
-impl Folder {
-    pub(crate) fn new() -> Self {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("trimtab-ledger-{}-{number}", std::process::id());
-        Self(std::env::temp_dir().join(name))
-    }
-
-    /// A specification that keeps its books here.
-    pub(crate) fn spec(&self) -> Spec {
-        let path = self.0.display();
-        Spec::new().with(&format!("[governance]\ndata = \"{path}\""))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// A specification that keeps its books in a folder.
+pub(crate) fn books_in(folder: &Folder) -> Spec {
+    let path = folder.0.display();
+    Spec::new().with(&format!("[governance]\ndata = \"{path}\""))
 }
 
 /// The same call with a key.

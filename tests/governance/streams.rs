@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 use super::budgets::{answered, member, seen};
-use super::{Folder, with_key};
+use super::{Folder, books_in, with_key};
 
 const SECRET: &str = "a-secret-of-the-operator";
 
@@ -66,7 +66,7 @@ fn a_stream_beyond_its_reservation_ends_with_its_budget_in_each_dialect() {
         if dialect == "anthropic" {
             continue;
         }
-        let folder = Folder::new();
+        let folder = Folder::new("governance");
         let data = folder.0.display();
         let key = format!(
             "[governance]\ndata = \"{data}\"\nassumed_output_tokens = 16\n[keys.ci]\nsecret = \"{SECRET}\"\nbudgets = [{{ limit = 0.008, period = \"1d\" }}]"
@@ -106,7 +106,7 @@ fn a_stream_beyond_its_reservation_ends_with_its_budget_in_each_dialect() {
 #[test]
 fn a_stream_that_is_topped_up_is_settled_at_what_it_cost() {
     for (dialect, call) in dialects() {
-        let folder = Folder::new();
+        let folder = Folder::new("governance");
         let data = folder.0.display();
         let key = format!(
             "[governance]\ndata = \"{data}\"\nassumed_output_tokens = 16\n[keys.ci]\nsecret = \"{SECRET}\"\nbudgets = [{{ limit = 1.0, period = \"1d\" }}]"
@@ -124,12 +124,11 @@ fn a_stream_that_is_topped_up_is_settled_at_what_it_cost() {
 #[test]
 fn a_stream_whose_client_leaves_is_charged_for_what_came() {
     for (dialect, call) in dialects() {
-        let folder = Folder::new();
+        let folder = Folder::new("governance");
         let key = format!(
             "[keys.ci]\nsecret = \"{SECRET}\"\nbudgets = [{{ limit = 1.0, period = \"1d\" }}]"
         );
-        let spec = folder
-            .spec()
+        let spec = books_in(&folder)
             .with(&key)
             .with(MODEL)
             .stand_in("alpha", PACED);
@@ -156,12 +155,11 @@ fn a_stream_whose_client_leaves_is_charged_for_what_came() {
 
 /// Runs a test against a gateway that watches a file with a key `ci` of these lines.
 fn with_file<F: Future>(lines: &str, script: &str, test: impl FnOnce(Bench, PathBuf, String) -> F) {
-    let folder = Folder::new();
+    let folder = Folder::new("governance");
     std::fs::create_dir_all(&folder.0).unwrap();
     let file = folder.0.join("config.toml");
     let other = "[keys.other]\nsecret = \"another-secret-of-his\"";
-    let rest = folder
-        .spec()
+    let rest = books_in(&folder)
         .with(MODEL)
         .with(other)
         .stand_in("alpha", script);
@@ -236,13 +234,12 @@ fn a_key_that_stays_keeps_its_streams_through_a_reload() {
 #[test]
 fn a_stream_without_usage_is_charged_for_its_input_too() {
     for (dialect, call) in dialects() {
-        let folder = Folder::new();
+        let folder = Folder::new("governance");
         let key = format!(
             "[keys.ci]\nsecret = \"{SECRET}\"\nbudgets = [{{ limit = 1.0, period = \"1d\" }}]"
         );
         let script = "answer = 50\nfaults = [{ kind = \"no-usage\" }]";
-        let spec = folder
-            .spec()
+        let spec = books_in(&folder)
             .with(&key)
             .with(MODEL)
             .stand_in("alpha", script);

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::Folder;
-use crate::support::{Bench, Call, Client, Metrics, Mode, Spec, bench, chat, pass_ms, paused};
+use crate::support::{
+    Bench, Call, Client, Folder, Metrics, Mode, Spec, bench, chat, pass_ms, paused,
+};
 
 /// Names that dashboards are built on.
 const PROMISED: [&str; 14] = [

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::{Folder, PACED};
-use crate::support::{Bench, Call, Client, Mode, Spec, chat, pass_ms, paused, words};
+use super::PACED;
+use crate::support::{Bench, Call, Client, Folder, Mode, Spec, chat, pass_ms, paused, words};
 
 fn write(file: &Path, text: &str) {
     std::fs::write(file, text).unwrap();

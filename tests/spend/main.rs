@@ -18,6 +18,10 @@
 
 mod audit;
 mod client;
+#[path = "../support/folder.rs"]
+mod folder;
+#[path = "../support/harness.rs"]
+mod harness;
 mod mix;
 mod sample;
 mod stage;
@@ -25,6 +29,7 @@ mod stage;
 use std::process::ExitCode;
 
 use clap::Parser;
+use harness::Harness;
 use stage::{Tier, Trial};
 
 /// Has many clients spend one dollar.
@@ -47,40 +52,17 @@ struct Arguments {
     tier: Option<String>,
     /// What `cargo test` is asked for by name, of whatever binary it is.
     names: Vec<String>,
-    #[command(flatten)]
-    harness: Harness,
-}
-
-/// What is said to every test binary, and has no meaning here.
-#[derive(Debug, clap::Args)]
-struct Harness {
     #[arg(long, hide = true)]
     list: bool,
-    #[arg(long, hide = true)]
-    nocapture: bool,
-    #[arg(long, hide = true)]
-    no_capture: bool,
-    #[arg(long, short, hide = true)]
-    quiet: bool,
-    #[arg(long, hide = true)]
-    exact: bool,
-    #[arg(long, hide = true)]
-    ignored: bool,
-    #[arg(long, hide = true)]
-    include_ignored: bool,
-    #[arg(long, hide = true)]
-    show_output: bool,
-    #[arg(long, hide = true)]
-    test_threads: Option<usize>,
-    #[arg(long, hide = true)]
-    skip: Vec<String>,
+    #[command(flatten)]
+    harness: Harness,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let is_asked =
         arguments.names.is_empty() || arguments.names.iter().any(|name| "spend".contains(&**name));
-    if arguments.harness.list || !is_asked {
+    if arguments.list || !is_asked {
         return ExitCode::SUCCESS;
     }
     let Arguments {

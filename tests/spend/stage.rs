@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use trimtab::config::{self, Paint, Surroundings};
 
 use crate::audit::{self, Agreed, Prices};
 use crate::client::Client;
+use crate::folder::Folder;
 use crate::mix::{self, KEYS, Kind};
 use crate::sample::{self, Sampler};
 
@@ -82,22 +83,12 @@ pub(crate) struct Outcome {
     agreed: Agreed,
 }
 
-/// A folder that goes away with its trial.
-#[derive(Debug)]
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 impl Trial {
     /// Has the clients spend, and checks everything that must hold.
     pub(crate) fn run(&self) -> Outcome {
-        let name = format!("trimtab-spend-{}-{}", std::process::id(), self.tier.name());
-        let folder = Folder(std::env::temp_dir().join(name));
-        let text = self.config(&folder.0);
+        let folder = Folder::new("spend");
+        let data = folder.file("data");
+        let text = self.config(&data);
         let gateway = Gateway::start(parse(&text), None).unwrap();
         let ledger = gateway.shared.lasting.ledger.as_ref().unwrap();
         let charges = sample::charges(&ledger.roster.load());
@@ -124,7 +115,7 @@ impl Trial {
         gateway.wait();
         let statuses = crowd.statuses.take();
         self.check(&statuses, &crowd.refusals.take());
-        let agreed = audit::audit(&folder.0, &totals, &spent, self.prices());
+        let agreed = audit::audit(&data, &totals, &spent, self.prices());
         Outcome {
             tier: self.tier,
             seconds: took.as_micros() as f64 / 1e6,

@@ -6,12 +6,14 @@
 pub(crate) mod accumulate;
 mod client;
 mod config;
+mod folder;
 mod sse;
 mod upstream;
 mod wire;
 
 pub(crate) use client::{Client, Pace};
 pub(crate) use config::{Spec, parse};
+pub(crate) use folder::Folder;
 pub(crate) use upstream::{Raw, Reply};
 pub(crate) use wire::{Answer, Call, Ended};
 

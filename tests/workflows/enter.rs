@@ -5,8 +5,9 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::{body_at, two};
-use crate::life::Folder;
-use crate::support::{Bench, Call, Client, Mode, Spec, Tongue, bench, chat, pass_ms, words};
+use crate::support::{
+    Bench, Call, Client, Folder, Mode, Spec, Tongue, bench, chat, pass_ms, words,
+};
 
 /// A workflow with instructions and parameters.
 const REWRITE: &str = "[workflows.rewrite]\nmodel = \"small\"\nsystem = \"Be brief.\"\n\

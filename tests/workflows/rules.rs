@@ -5,8 +5,7 @@ use std::process::Command;
 use serde_json::json;
 
 use super::{body_at, two};
-use crate::life::Folder;
-use crate::support::{Bench, Call, Mode, Spec, bench, chat, pass_ms, paused};
+use crate::support::{Bench, Call, Folder, Mode, Spec, bench, chat, pass_ms, paused};
 
 /// The model `main` on the routes of `small`, with these rules.
 fn ruled(rules: &str) -> Spec {

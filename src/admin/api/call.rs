@@ -127,7 +127,7 @@ async fn respond(
             None => "loopback",
         },
         config,
-        at: i64::try_from(clock::unix().as_micros()).unwrap_or(i64::MAX),
+        at: clock::unix_micros(),
         kind: route.kind,
     };
     let ask = Ask { path, query, body };

@@ -202,7 +202,7 @@ pub fn peek(body: &[u8]) -> Result<Peek<'_>, PeekError> {
             .and_then(count)
             .map(|most| most.saturating_mul(choices)),
         usage: usage_wish(text, governed.stream_options)?,
-        input_tokens: tokens(body),
+        input_tokens: estimated(body),
         session: session(governed.prompt_cache_key, governed.metadata),
     })
 }
@@ -226,7 +226,7 @@ pub fn peek_named<'a>(body: &'a [u8], model: &'a str) -> Result<Peek<'a>, PeekEr
         stream: false,
         max_tokens: most,
         usage: UsageWish::Asked,
-        input_tokens: tokens(body),
+        input_tokens: estimated(body),
         session: None,
     })
 }
@@ -244,7 +244,9 @@ fn object(body: &[u8]) -> Result<&str, PeekError> {
     Ok(text)
 }
 
-fn tokens(body: &[u8]) -> u32 {
+/// Input tokens of a body, estimated from its length.
+#[must_use]
+pub fn estimated(body: &[u8]) -> u32 {
     u32::try_from(body.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX)
 }
 

@@ -25,9 +25,6 @@ const TURN: Duration = Duration::from_millis(200);
 /// Turns between two syncs: a second.
 const SYNC_EVERY: u64 = 5;
 
-/// µs in a second.
-const SECOND: i64 = 1_000_000;
-
 /// Transactions of a turn: with a turn's length they bound what is read to 160,000 records a second.
 const PASSES: usize = 64;
 
@@ -166,7 +163,7 @@ impl Desk {
     }
 
     fn turn(&mut self) {
-        locked(&self.windows).turn(now() / SECOND);
+        locked(&self.windows).turn(clock::unix_seconds());
         if self.turns.is_multiple_of(SYNC_EVERY) {
             self.tend();
         }
@@ -181,7 +178,7 @@ impl Desk {
     }
 
     fn tend(&mut self) {
-        let tended = self.journal.tend(now());
+        let tended = self.journal.tend(clock::unix_micros());
         if tended.unsynced + tended.unopened > 0 {
             let (unsynced, unopened) = (tended.unsynced, tended.unopened);
             tracing::warn!(
@@ -219,7 +216,9 @@ impl Desk {
         let names = locked(&self.names).take_new();
         let due = Due {
             keep: Keep {
-                since: self.keep_for.map(|kept| now().saturating_sub(kept)),
+                since: self
+                    .keep_for
+                    .map(|kept| clock::unix_micros().saturating_sub(kept)),
                 bytes: self.keep_bytes,
             },
             tidy: self.turns.is_multiple_of(TIDY_EVERY),
@@ -294,9 +293,4 @@ fn one_turn(
 /// What a lock guards; nothing is left half-done under one.
 fn locked<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// µs since 1970.
-fn now() -> i64 {
-    i64::try_from(clock::unix().as_micros()).unwrap_or(i64::MAX)
 }

@@ -7,9 +7,9 @@
 //! - The order of a reservation, one settlement and corrections of different instants does not matter.
 
 use crate::config::Nano;
-use crate::store::{Entry, State, Used};
+use crate::store::{Entry, State};
 
-use super::super::journal::{Adjust, Parties, Record, Reserve, Settle, Slot, Slots, Tokens};
+use super::super::journal::{Adjust, Parties, Record, Reserve, Settle, Slot, Slots};
 
 /// What a record does to an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ fn settled(before: Option<&Entry>, settle: &Settle) -> Merged {
     }
     entry.ended = Some(settle.at);
     entry.flags = settle.flags.bits();
-    entry.used = used(&settle.tokens);
+    entry.used = settle.tokens;
     // A rolling budget is charged for when the money was spent, which only the settlement knows.
     entry.slots.clear();
     attribute(&mut entry, &settle.parties, settle.request, &settle.slots);
@@ -152,18 +152,6 @@ fn attribute(entry: &mut Entry, parties: &Parties, request: u64, slots: &Slots) 
 /// An amount as rows hold it.
 const fn nano(amount: Nano) -> i64 {
     amount.get().cast_signed()
-}
-
-const fn used(tokens: &Tokens) -> Used {
-    Used {
-        input: tokens.input,
-        cached: tokens.cached,
-        write_5m: tokens.write_5m,
-        write_1h: tokens.write_1h,
-        output: tokens.output,
-        reasoning: tokens.reasoning,
-        units: tokens.units,
-    }
 }
 
 /// The record by which an operator says what an attempt cost; `id` is the correction's own, `at` in µs since 1970.

@@ -9,11 +9,11 @@ use proptest::prelude::*;
 
 use super::merge::{Merged, merge};
 use super::*;
-use crate::config::{Nano, Window};
+use crate::config::{Nano, Sync, Window};
 use crate::governance::journal::faulty::{Fault, Faulty};
 use crate::governance::journal::{
     Adjust, Disk, Flags, Journal, Kind, Names, Parties, Readable, Record, Reserve, Roll, SIZE,
-    Settle, Slot, Slots, Sync, Tokens, Writer,
+    Settle, Slot, Slots, Tokens, Writer,
 };
 use crate::store::{Database, Day, DayKey, Entry, Filter, State, Total};
 

@@ -9,44 +9,18 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_queue::ArrayQueue;
+
+use crate::config::Sync;
 
 use super::disk::Disk;
 use super::writer::{Lane, Segment, UNSEEN, Writer};
 
 /// Names that are tried for a new file, each a microsecond on, before it is put off to the next turn.
 const NAMES_TRIED: i64 = 8;
-
-/// How much a loss of power may take; a crash of the process takes nothing either way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sync {
-    /// What the operating system has not written yet.
-    Os,
-    /// The last second.
-    #[default]
-    EverySecond,
-}
-
-/// A text that says no way to sync.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("sync is \"os\" or \"1s\"")]
-pub struct UnknownSync;
-
-impl FromStr for Sync {
-    type Err = UnknownSync;
-
-    fn from_str(text: &str) -> Result<Self, UnknownSync> {
-        match text {
-            "os" => Ok(Self::Os),
-            "1s" => Ok(Self::EverySecond),
-            _ => Err(UnknownSync),
-        }
-    }
-}
 
 /// The journal as the control thread sees it.
 #[derive(Debug)]

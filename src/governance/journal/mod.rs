@@ -22,12 +22,14 @@ pub(crate) mod faulty;
 pub(crate) mod tests;
 
 pub use append::JournalError;
-pub use control::{Journal, Readable, Sync, Tended, UnknownSync};
+pub use control::{Journal, Readable, Tended};
 pub use disk::{Disk, Folder, Log};
 pub use names::{Kind, Labels, Name, Names, NamesError, Read, read_names};
 pub use reader::{Found, Reader};
 pub use record::{
-    Adjust, Flags, Parties, Record, Reserve, Roll, SIZE, SLOTS, Settle, Slot, Slots, Tokens,
-    TooManySlots,
+    Adjust, Flags, Parties, Record, Reserve, Roll, SIZE, SLOTS, Settle, Slot, Slots, TooManySlots,
 };
 pub use writer::Writer;
+
+/// What an attempt used, as records and rows hold it.
+pub use crate::store::Used as Tokens;

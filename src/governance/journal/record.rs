@@ -22,6 +22,7 @@
 
 use crate::config::Nano;
 use crate::config::Window;
+use crate::store::Used as Tokens;
 
 /// Bytes of a record.
 ///
@@ -142,25 +143,6 @@ pub struct Parties {
     pub route: u32,
     /// What the key belonged to then, and its tags: see [`Labels`](super::Labels).
     pub labels: u32,
-}
-
-/// What an attempt used; counts saturate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tokens {
-    /// Input tokens that were neither read from nor written to a cache.
-    pub input: u32,
-    /// Input tokens read from the provider's cache.
-    pub cached: u32,
-    /// Input tokens written to it for five minutes.
-    pub write_5m: u32,
-    /// Input tokens written to it for an hour.
-    pub write_1h: u32,
-    /// Output tokens, those of reasoning excluded.
-    pub output: u32,
-    /// Tokens of reasoning.
-    pub reasoning: u32,
-    /// Images, or other units that are paid by the piece.
-    pub units: u32,
 }
 
 /// How an attempt ended, one bit each.

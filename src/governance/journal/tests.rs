@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use super::faulty::{Fault, Faulty};
 use super::writer::ROTATE_AT;
 use super::*;
-use crate::config::Nano;
 use crate::config::Window;
+use crate::config::{Nano, Sync};
 
 fn any_slots() -> impl Strategy<Value = Slots> {
     let slots = proptest::collection::vec((any::<u32>(), any::<u32>()), 0..=SLOTS);

@@ -10,9 +10,10 @@ use proptest::prelude::*;
 
 use super::super::books::Books;
 use super::super::journal::faulty::Faulty;
-use super::super::journal::{Disk, Journal, Sync};
+use super::super::journal::{Disk, Journal};
 use super::super::pen::{Asked, Bill, Pen, Spent};
 use super::*;
+use crate::config::Sync;
 use crate::config::{self, Nano, Paint, Surroundings};
 use crate::store::Database;
 
