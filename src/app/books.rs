@@ -159,6 +159,13 @@ pub(super) fn governed(
     book: &Arc<Book>,
 ) -> Result<Serving, NamesError> {
     let tills = Tills::of(&serving, books, book)?;
+    let unpriced = tills.unpriced(&serving);
+    if !unpriced.is_empty() {
+        tracing::warn!(
+            routes = unpriced.join(", "),
+            "nobody knows what these routes cost: what is used there is counted, marked and not charged; state a price, or refuse them with `unknown_price`"
+        );
+    }
     Ok(serving.with_tills(tills))
 }
 

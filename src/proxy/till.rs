@@ -64,6 +64,14 @@ impl Till {
 }
 
 impl Tills {
+    /// Names of the routes that nobody knows the price of.
+    pub fn unpriced<'s>(&self, serving: &'s Serving) -> Vec<&'s str> {
+        let wires = serving.wires.iter().flatten();
+        let tills = self.wires.iter().flatten();
+        let unknown = wires.zip(tills).filter(|(_, till)| till.tariff.is_none());
+        unknown.map(|(wire, _)| &*wire.name).collect()
+    }
+
     /// Looks everything up for what is served.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! How do entries leave the ledger?
 //!
-//! Page by page, with the number of the last row as the cursor, as rows of CSV or objects of JSON.
+//! Page by page, with the number of the last row as the cursor, as rows; how they are written as CSV is said here.
 //!
 //! # Invariants
 //! - Every entry that was there at the beginning and was not removed comes once.
@@ -17,7 +17,7 @@ use super::entry::{COLUMNS, Entry, State, read};
 const MOST: u32 = 10_000;
 
 /// The first line of CSV.
-pub const CSV_HEAD: &str = "number,id,state,at_us,ended_us,adjusted_us,reserved_nano_dollars,charged_nano_dollars,key,model,route,labels,price,request,estimated,canceled,failed,overrun,from_cache,input,cached,write_5m,write_1h,output,reasoning,units\n";
+pub const CSV_HEAD: &str = "number,id,state,at_us,ended_us,adjusted_us,reserved_nano_dollars,charged_nano_dollars,key,model,route,labels,price,request,estimated,canceled,failed,overrun,from_cache,unpriced,input,cached,write_5m,write_1h,output,reasoning,units\n";
 
 /// Which entries are asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,51 +140,13 @@ impl Row {
             quote(name.as_deref().unwrap_or_default(), to);
         }
         let _ = write!(to, ",{},{}", entry.price, entry.request);
-        for bit in [1, 2, 4, 8, 16] {
+        for bit in [1, 2, 4, 8, 16, 32] {
             to.push_str(if entry.flags & bit == 0 { ",0" } else { ",1" });
         }
         for count in entry.used.counts() {
             let _ = write!(to, ",{count}");
         }
         to.push('\n');
-    }
-
-    /// The row as an object of JSON.
-    #[must_use]
-    pub fn json(&self) -> serde_json::Value {
-        let entry = &self.entry;
-        let [key, model, route, labels] = &self.names;
-        let labels = labels.as_deref().map(serde_json::from_str);
-        let labels: Option<serde_json::Value> = labels.and_then(Result::ok);
-        let [input, cached, write_5m, write_1h, output, reasoning, units] = entry.used.counts();
-        serde_json::json!({
-            "number": self.number,
-            "id": format!("{:032x}", entry.id),
-            "state": entry.state.word(),
-            "at_us": entry.at,
-            "ended_us": entry.ended,
-            "adjusted_us": entry.adjusted,
-            "reserved_nano_dollars": entry.reserved,
-            "charged_nano_dollars": entry.charged,
-            "key": key,
-            "model": model,
-            "route": route,
-            "labels": labels,
-            "price": entry.price,
-            "request": entry.request,
-            "estimated": entry.flags & 1 != 0,
-            "canceled": entry.flags & 2 != 0,
-            "failed": entry.flags & 4 != 0,
-            "overrun": entry.flags & 8 != 0,
-            "from_cache": entry.flags & 16 != 0,
-            "input": input,
-            "cached": cached,
-            "write_5m": write_5m,
-            "write_1h": write_1h,
-            "output": output,
-            "reasoning": reasoning,
-            "units": units,
-        })
     }
 }
 

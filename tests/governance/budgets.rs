@@ -3,7 +3,7 @@
 use trimtab::config::Nano;
 use trimtab::governance::{Member, Payee};
 
-use crate::support::{Bench, Call, Mode, bench, chat};
+use crate::support::{Bench, Call, Client, Mode, Spec, bench, chat};
 
 use super::{Folder, books_in, with_key};
 
@@ -152,6 +152,41 @@ fn spent_money_is_spent_after_a_restart() {
                 let view = charge.account.view(charge.limit);
                 assert_eq!((view.spent, view.reserved), (Nano::new(before), Nano::ZERO));
             }
+        });
+    }
+}
+
+/// A price that nobody knows is never taken for nothing: it is marked, or no budget pays for it.
+#[test]
+fn an_unknown_price_is_marked_or_refused() {
+    let key = "[keys.ci]\nsecret = \"a-secret-of-the-operator\"\nbudgets = [{ limit = 1.0, period = \"1d\" }]";
+    let model = "[models.main]\nroutes = [{ provider = \"alpha\", model = \"m\" }]";
+    for (setting, status, sent) in [("flag", 200, 1), ("refuse", 403, 0)] {
+        let folder = Folder::new("governance");
+        let path = folder.0.display();
+        let tables = format!("[governance]\ndata = \"{path}\"\nunknown_price = \"{setting}\"");
+        let spec = Spec::new().with(&tables).with(model).with(key);
+        let spec = spec.stand_in("alpha", "");
+        bench(&spec, async |bench| {
+            let answer = bench.call(&asked(10, Mode::Whole)).await;
+            assert_eq!(answer.status, status, "{setting}: {answer:?}");
+            assert_eq!(bench.seen("alpha").len(), sent, "{setting}");
+            assert_eq!(seen(&member(&bench).own), (0, 0), "{setting}");
+            let told = answer.text().contains("price_unknown");
+            assert_eq!(told, setting == "refuse", "{answer:?}");
+        });
+        // What was written down has been read at a start.
+        bench(&spec, async |bench| {
+            let mut client = Client::open(bench.gateway.admin).await;
+            let csv = client
+                .call(&Call::get("/api/ledger?format=csv"))
+                .await
+                .text();
+            let mut lines = csv.lines();
+            let head: Vec<_> = lines.next().unwrap().split(',').collect();
+            let column = head.iter().position(|it| *it == "unpriced").unwrap();
+            let marked: Vec<_> = lines.map(|it| it.split(',').nth(column)).collect();
+            assert_eq!(marked, vec![Some("1"); sent], "{csv}");
         });
     }
 }

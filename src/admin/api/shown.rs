@@ -182,6 +182,8 @@ pub(super) struct LedgerEntry {
     overrun: bool,
     /// Whether our cache answered.
     from_cache: bool,
+    /// Whether something was used that nobody knows the price of, so that it cost more than is charged.
+    unpriced: bool,
     /// Input tokens outside of any cache.
     input: u32,
     /// Input tokens read from a cache.
@@ -333,6 +335,7 @@ impl From<Row> for LedgerEntry {
             failed: flag(4),
             overrun: flag(8),
             from_cache: flag(16),
+            unpriced: flag(32),
             input,
             cached,
             write_5m,
