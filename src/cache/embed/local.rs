@@ -29,6 +29,9 @@ const TOKENIZER_BYTES: u64 = 64 << 20;
 /// Bytes of weights that are read: the larger BERT has 1.3 GB.
 const WEIGHT_BYTES: u64 = 4 << 30;
 
+/// Bytes a token that a text may have at most, so that a book is refused without being cut: prose has four, and a rare word some ten.
+const TOKEN_BYTES: usize = 64;
+
 /// Bytes of the digest that go into the name.
 const NAME_BYTES: usize = 8;
 
@@ -142,8 +145,14 @@ impl Embed for Local {
     }
 
     fn embed(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
+        let (bytes, limit) = (text.len(), self.limit);
+        if bytes > limit * TOKEN_BYTES {
+            return Err(EmbedError(format!(
+                "the text has {bytes} bytes, the model reads {limit} tokens"
+            )));
+        }
         let tokens = self.cut(text);
-        let (count, limit) = (tokens.len(), self.limit);
+        let count = tokens.len();
         if count > limit {
             return Err(EmbedError(format!(
                 "the text has {count} tokens, the model reads {limit}"

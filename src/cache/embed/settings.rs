@@ -9,8 +9,17 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
-/// The largest width, middle width, or number of places that is read: eight times what BERT has.
-const MOST_NUMBERS: usize = 32_768;
+/// The widest state that is read: four times the larger BERT's.
+const MOST_WIDTH: usize = 4_096;
+
+/// The widest middle that is read: four times the larger BERT's.
+const MOST_MIDDLE: usize = 16_384;
+
+/// The most places that are read: sixteen times BERT's; the longest text then takes 0.5 GB while it is worked on.
+const MOST_PLACES: usize = 8_192;
+
+/// The most kinds of sentences that are read: eight times BERT's.
+const MOST_KINDS: usize = 16;
 
 /// The most layers that are read: four times what the larger BERT has.
 const MOST_LAYERS: usize = 96;
@@ -134,13 +143,13 @@ impl Shape {
             return Err("is_decoder is true; only encoders are read".into());
         }
         for (name, size, most) in [
-            ("hidden_size", self.width, MOST_NUMBERS),
-            ("intermediate_size", self.middle, MOST_NUMBERS),
-            ("num_attention_heads", self.heads, MOST_NUMBERS),
+            ("hidden_size", self.width, MOST_WIDTH),
+            ("intermediate_size", self.middle, MOST_MIDDLE),
+            ("num_attention_heads", self.heads, MOST_WIDTH),
             ("num_hidden_layers", self.layers, MOST_LAYERS),
-            ("max_position_embeddings", self.places, MOST_NUMBERS),
+            ("max_position_embeddings", self.places, MOST_PLACES),
             ("vocab_size", self.words, MOST_WORDS),
-            ("type_vocab_size", self.kinds, MOST_NUMBERS),
+            ("type_vocab_size", self.kinds, MOST_KINDS),
         ] {
             if size == 0 || size > most {
                 return Err(format!(

@@ -142,6 +142,12 @@ fn a_text_that_would_be_cut_has_no_vector() {
     assert_eq!(local.embed(&long), refused(5));
     assert_eq!(local.limit(), 5);
     assert!(local.embed("a b c").is_ok() && local.embed("a b c d").is_err());
+
+    // Blanks are no tokens, and still nobody cuts a book of them.
+    assert!(local.embed(&" ".repeat(5 * 64)).is_ok());
+    let told = "the text has 321 bytes, the model reads 5 tokens";
+    let refused = local.embed(&" ".repeat(5 * 64 + 1));
+    assert_eq!(refused, Err(EmbedError(told.into())));
 }
 
 #[test]
@@ -286,6 +292,11 @@ fn a_model_of_another_make_is_refused() {
             "hidden_size",
             json!(1_000_000_000_000_u64),
             "hidden_size is 1000000000000",
+        ),
+        (
+            "max_position_embeddings",
+            json!(1_000_000),
+            "max_position_embeddings is 1000000, which is not between 1 and 8192",
         ),
         ("num_attention_heads", json!(0), "num_attention_heads is 0"),
         (
