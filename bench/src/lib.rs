@@ -8,6 +8,7 @@
 
 pub mod agent;
 pub mod decisions;
+pub mod encoder;
 pub mod load;
 pub mod process;
 pub mod proxy;

@@ -1,0 +1,1 @@
+//! Where do answers outlive a restart?

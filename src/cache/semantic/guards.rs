@@ -1,0 +1,1 @@
+//! Do two texts differ in a word that their answers will repeat?

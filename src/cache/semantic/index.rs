@@ -1,0 +1,1 @@
+//! Which stored texts are nearest to this one?
