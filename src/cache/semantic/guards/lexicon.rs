@@ -1,0 +1,317 @@
+//! The words that are known: what each marks, what it stands for, what it must not be taken for, and phrases that are one word.
+//!
+//! Built once from `words.txt`, whose head says how it is written.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::LazyLock;
+
+use super::marks::Marks;
+use super::stem::stem;
+
+/// The tables as written.
+const WORDS: &str = include_str!("words.txt");
+
+/// What kind of thing a word names, where an answer repeats it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Class {
+    #[default]
+    None,
+    Colours,
+    Language,
+    Dates,
+    Units,
+}
+
+/// What is known of a word.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Entry {
+    pub(super) marks: Marks,
+    /// What the word stands for; empty where it stands for itself.
+    pub(super) canon: &'static str,
+    /// Whether it means something beyond its marks.
+    pub(super) means: bool,
+    pub(super) class: Class,
+}
+
+/// One element of a phrase.
+#[derive(Debug)]
+enum Element {
+    /// Any of these words.
+    One(Vec<&'static str>),
+    /// Any of these words, or nothing.
+    Maybe(Vec<&'static str>),
+    /// Any of these words follows and is not taken.
+    Before(Vec<&'static str>),
+    /// A number follows and is not taken.
+    BeforeNumber,
+    /// A clause ends here.
+    End,
+}
+
+/// A word as a phrase sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) text: &'a str,
+    pub(super) opens: bool,
+}
+
+/// Words in a row and what stands for them.
+#[derive(Debug)]
+pub(super) struct Phrase {
+    elements: Vec<Element>,
+    opening: bool,
+    pub(super) becomes: Vec<&'static str>,
+}
+
+impl Phrase {
+    /// How many words the phrase takes from the start of these, if they are it.
+    pub(super) fn taken<'a>(&self, word: impl Fn(usize) -> Option<Seen<'a>>) -> Option<usize> {
+        let mut at = 0;
+        for element in &self.elements {
+            let next = word(at);
+            let is = |any: &[&str]| next.is_some_and(|next| any.contains(&next.text));
+            match element {
+                Element::One(any) if is(any) => at += 1,
+                Element::Maybe(any) => at += usize::from(is(any)),
+                Element::Before(any) if is(any) => {}
+                Element::BeforeNumber
+                    if next.is_some_and(|next| next.text.starts_with(|c: char| c.is_ascii_digit())) => {}
+                Element::End if next.is_none_or(|next| next.opens) => {}
+                _ => return None,
+            }
+        }
+        (at > 0).then_some(at)
+    }
+
+    /// Whether it is one only where a sentence or a clause opens.
+    pub(super) fn opening(&self) -> bool {
+        self.opening
+    }
+}
+
+/// A fast hash for short words (FNV-1a with a last mix); equality is by the words themselves.
+#[derive(Debug, Default)]
+pub(super) struct Fast(u64);
+
+impl Hasher for Fast {
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 29)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+/// The hash of a word.
+pub(super) fn key(word: &[u8]) -> u64 {
+    let mut hasher = Fast(0xcbf2_9ce4_8422_2325);
+    hasher.write(word);
+    hasher.finish()
+}
+
+type Table<V> = HashMap<&'static str, V, BuildHasherDefault<Fast>>;
+
+/// All tables.
+#[derive(Debug, Default)]
+pub(super) struct Lexicon {
+    words: Table<Entry>,
+    stems: HashMap<Vec<u8>, Entry, BuildHasherDefault<Fast>>,
+    phrases: Vec<Phrase>,
+    starts: Table<Vec<u16>>,
+    opposites: HashSet<(u64, u64)>,
+    confused: HashSet<(u64, u64)>,
+}
+
+/// The lexicon, built when it is first asked.
+pub(super) static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::build);
+
+/// Both in one order.
+fn sorted(one: u64, other: u64) -> (u64, u64) {
+    (one.min(other), one.max(other))
+}
+
+impl Lexicon {
+    /// What is known of a lower-case word, as it stands.
+    pub(super) fn word(&self, word: &str) -> Option<Entry> {
+        self.words.get(word).copied()
+    }
+
+    /// What is known of a stem.
+    pub(super) fn stem(&self, stem: &[u8]) -> Option<Entry> {
+        self.stems.get(stem).copied()
+    }
+
+    /// The phrases that may start with a word, the longest first.
+    pub(super) fn phrases(&self, first: &str) -> impl Iterator<Item = &Phrase> {
+        let numbers = self.starts.get(first).map_or(&[][..], Vec::as_slice);
+        numbers.iter().map(|at| &self.phrases[usize::from(*at)])
+    }
+
+    /// Whether two keys stand for opposites.
+    pub(super) fn opposite(&self, one: u64, other: u64) -> bool {
+        self.opposites.contains(&sorted(one, other))
+    }
+
+    /// Whether two words, by the keys of how they are written, are both words though one slip apart.
+    pub(super) fn confused(&self, one: u64, other: u64) -> bool {
+        self.confused.contains(&sorted(one, other))
+    }
+
+    /// What a word stands for.
+    fn canon(&self, word: &'static str, out: &mut Vec<u8>) {
+        stem(word, out);
+        let entry = self.word(word).or_else(|| self.stem(out));
+        if let Some(entry) = entry
+            && !entry.canon.is_empty()
+        {
+            out.clear();
+            out.extend_from_slice(entry.canon.as_bytes());
+        }
+    }
+
+    /// Reads the tables.
+    fn build() -> Self {
+        let mut lexicon = Self::default();
+        let mut section = "";
+        for line in WORDS.lines().filter(|line| !line.starts_with('#')) {
+            if let Some(name) = line.strip_prefix('[') {
+                section = name.trim_end_matches(']');
+            } else if !line.is_empty() {
+                lexicon.line(section, line);
+            }
+        }
+        lexicon.index();
+        lexicon
+    }
+
+    /// Reads one line of a section.
+    fn line(&mut self, section: &'static str, line: &'static str) {
+        let words: Vec<&'static str> = line.split(' ').collect();
+        if let Some(names) = section.strip_prefix("+ marks") {
+            self.marked(names, &words, true);
+        } else if let Some(names) = section.strip_prefix("marks") {
+            self.marked(names, &words, false);
+        } else if let Some(name) = section.strip_prefix("class ") {
+            let class = match name {
+                "colours" => Class::Colours,
+                "language" => Class::Language,
+                "dates" => Class::Dates,
+                _ => Class::Units,
+            };
+            for word in words {
+                self.stand_for(word, word, class);
+            }
+        } else if section == "phrases" {
+            self.phrase(line);
+        } else if section == "same" {
+            self.group(&words);
+        } else if let [one, other] = words.as_slice() {
+            if section == "opposite" {
+                let (mut first, mut second) = (Vec::new(), Vec::new());
+                self.canon(one, &mut first);
+                self.canon(other, &mut second);
+                self.opposites.insert(sorted(key(&first), key(&second)));
+            }
+            let raw = sorted(key(one.as_bytes()), key(other.as_bytes()));
+            self.confused.insert(raw);
+        }
+    }
+
+    /// Words that mark something.
+    fn marked(&mut self, names: &str, words: &[&'static str], means: bool) {
+        let marks = Marks::NAMED.iter().filter(|(name, _)| names.split(' ').any(|one| one == *name));
+        let marks = marks.fold(Marks::NONE, |all, (_, mark)| all.and(*mark));
+        for word in words {
+            let entry = self.words.entry(word).or_default();
+            entry.marks = entry.marks.and(marks);
+            entry.means = means;
+            entry.canon = word;
+        }
+    }
+
+    /// A group of words of which the first stands for all.
+    fn group(&mut self, words: &[&'static str]) {
+        let Some(first) = words.first() else {
+            return;
+        };
+        let head = self.word(first);
+        let canon = head.map_or(*first, |entry| entry.canon);
+        let class = head.map_or(Class::None, |entry| entry.class);
+        for word in words {
+            if word.contains('_') {
+                let parts = word.split('_').map(|part| Element::One(vec![part]));
+                self.phrases.push(Phrase {
+                    elements: parts.collect(),
+                    opening: false,
+                    becomes: vec![first],
+                });
+            } else {
+                self.stand_for(word, canon, class);
+            }
+        }
+    }
+
+    /// Makes a word and its stem stand for another; what is known already stays.
+    fn stand_for(&mut self, word: &'static str, canon: &'static str, class: Class) {
+        let entry = Entry {
+            marks: Marks::NONE,
+            canon,
+            means: true,
+            class,
+        };
+        let known = self.words.entry(word).or_insert(entry);
+        if known.means && known.canon == word {
+            known.canon = canon;
+            known.class = class;
+        }
+        let mut out = Vec::new();
+        stem(word, &mut out);
+        self.stems.entry(out).or_insert(entry);
+    }
+
+    /// Reads a phrase.
+    fn phrase(&mut self, line: &'static str) {
+        let (pattern, becomes) = line.split_once("=>").unwrap_or((line, ""));
+        let opening = pattern.starts_with('^');
+        let elements = pattern.trim_start_matches('^').split_whitespace().map(|element| {
+            let any = |words: &'static str| words.split('|').collect();
+            match (element, element.strip_suffix('?'), element.strip_prefix('&')) {
+                ("&#", ..) => Element::BeforeNumber,
+                ("&$", ..) => Element::End,
+                (_, Some(words), _) => Element::Maybe(any(words)),
+                (_, _, Some(words)) => Element::Before(any(words)),
+                _ => Element::One(any(element)),
+            }
+        });
+        self.phrases.push(Phrase {
+            elements: elements.collect(),
+            opening,
+            becomes: becomes.split_whitespace().collect(),
+        });
+    }
+
+    /// Finds the phrases by their first words; those with more words are tried first.
+    fn index(&mut self) {
+        self.phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.elements.len()));
+        for (at, phrase) in self.phrases.iter().enumerate() {
+            let Ok(at) = u16::try_from(at) else {
+                return;
+            };
+            for element in &phrase.elements {
+                let (Element::One(any) | Element::Maybe(any)) = element else {
+                    break;
+                };
+                for word in any {
+                    self.starts.entry(word).or_default().push(at);
+                }
+                if matches!(element, Element::One(_)) {
+                    break;
+                }
+            }
+        }
+    }
+}
