@@ -98,6 +98,15 @@ pub(super) type Pair = (usize, usize);
 fn words_differ(one: &Features, other: &Features, steps: &mut usize) -> Option<Veto> {
     let (mut pairs, mut left, mut right) = (Vec::with_capacity(one.words.len()), Vec::new(), Vec::new());
     matched(one, other, &mut pairs, (&mut left, &mut right), steps);
+    let light = |text: &Features, side: &mut Vec<usize>| {
+        let all = side.len();
+        side.retain(|at| !text.words[*at].light);
+        all > side.len()
+    };
+    let missing = (light(one, &mut left), light(other, &mut right));
+    if missing == (true, true) {
+        return Some(Veto::Words);
+    }
     if left.len() > MOST_STRANGERS || right.len() > MOST_STRANGERS {
         return Some(reason(one, other, &left, &right));
     }
@@ -185,9 +194,31 @@ fn mistyped((one, v): (&Features, &Word), (other, w): (&Features, &Word), steps:
 /// Whether they speak of mine and yours, or of his and hers.
 fn persons_differ(one: &Features, other: &Features, pairs: &[Pair]) -> bool {
     let (a, b) = (one.marks, other.marks);
-    let only_he = |marks: Marks| marks.any(Marks::HE) && !marks.any(Marks::SHE);
-    let only_she = |marks: Marks| marks.any(Marks::SHE) && !marks.any(Marks::HE);
-    if (only_he(a) && only_she(b)) || (only_she(a) && only_he(b)) {
+    let both = |text: &Features| {
+        let words = || text.speakers.split(' ').filter(|word| !word.is_empty());
+        words().any(|word| word.starts_with('y')) && words().any(|word| !word.starts_with('y'))
+    };
+    if both(one) && both(other) && one.speakers != other.speakers {
+        return true;
+    }
+    // Why: "how do you …" and "how do I …" are the same question, "can you …" and "can I …" are not.
+    let only = |marks: Marks, who: Marks, not: Marks| marks.any(who) && !marks.any(not);
+    let apart = (only(a, Marks::I, Marks::YOU) && only(b, Marks::YOU, Marks::I))
+        || (only(a, Marks::YOU, Marks::I) && only(b, Marks::I, Marks::YOU));
+    if apart && !a.any(Marks::HOW) {
+        return true;
+    }
+    let subject = |text: &Features| text.speakers.split(' ').any(|word| word == "i");
+    let object = |text: &Features| text.speakers.split(' ').any(|word| word == "me");
+    let turned = |x: &Features, y: &Features| subject(x) && !object(x) && object(y) && !subject(y);
+    if turned(one, other) || turned(other, one) {
+        return true;
+    }
+    let addressed = !one.speakers.is_empty() && !other.speakers.is_empty();
+    if addressed && a.any(Marks::WHO) && a.any(Marks::ACTS) != b.any(Marks::ACTS) {
+        return true;
+    }
+    if !one.others.is_empty() && !other.others.is_empty() && one.others != other.others {
         return true;
     }
     // Why: "how do I reset my …" and "how do you reset your …" are the same question.

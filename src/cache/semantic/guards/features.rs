@@ -43,6 +43,8 @@ pub(super) struct Word {
     pub(super) part: u16,
     /// A participle right after a form of to be.
     pub(super) passive: bool,
+    /// May be missing in the other text.
+    pub(super) light: bool,
 }
 
 /// Whether a text can be looked at.
@@ -69,6 +71,12 @@ pub struct Features {
     pub(super) marks: Marks,
     /// The hashes of what is denied, sorted.
     pub(super) denied: Vec<u64>,
+    /// Who asks and who is asked, in their order: `i`, `your`.
+    pub(super) speakers: String,
+    /// Of whom else they speak, in their order: `her`, `we`.
+    pub(super) others: String,
+    /// The first part of the text that points back at what was named: `it`.
+    pub(super) points: Option<u16>,
 }
 
 /// Whether letters after a number are its unit.
@@ -92,6 +100,9 @@ impl Features {
             quoted: Vec::new(),
             marks: Marks::NONE,
             denied: Vec::new(),
+            speakers: String::new(),
+            others: String::new(),
+            points: None,
         };
         if text.len() > MOST_BYTES {
             features.size = Size::TooLong;
@@ -197,6 +208,16 @@ impl Reader {
         if into.marks.any(Marks::HOW) && into.words.iter().any(|word| word.key == compares) {
             into.marks = into.marks.without(Marks::HOW).and(Marks::WHAT);
         }
+        let weighs = key(b"weight");
+        if into.marks.any(Marks::MUCH) && into.words.iter().any(|word| word.key == weighs) {
+            into.marks = into.marks.without(Marks::MUCH).and(Marks::MANY);
+        }
+        let allowed = key(b"allow");
+        let asked = into.marks.any(Marks::WHETHER);
+        if asked && into.words.iter().any(|word| word.key == allowed) {
+            into.words.retain(|word| word.key != allowed);
+            into.marks = into.marks.and(Marks::CAN);
+        }
         let known = reader.strong + reader.weak;
         into.english = reader.strong > 0
             && known * 5 >= reader.letters
@@ -208,7 +229,9 @@ impl Reader {
         let token = tokens.list[at];
         let text = &tokens.plain[token.start..token.end];
         self.survey(token, text);
-        if token.opens && at > 0 {
+        let dated = token.kind == Kind::Number
+            && into.words.last().is_some_and(|word| word.kind == Kind::Number);
+        if token.opens && at > 0 && !dated {
             self.part = self.part.saturating_add(1);
             self.clause = 0;
             self.governor = 0;
@@ -264,6 +287,11 @@ impl Reader {
             let next = tokens.list[at + ahead];
             self.survey(next, &tokens.plain[next.start..next.end]);
         }
+        // Why: whom a greeting speaks to says nothing.
+        for ahead in 0..if phrase.becomes.is_empty() { 0 } else { taken } {
+            let next = tokens.list[at + ahead];
+            people(into, &tokens.plain[next.start..next.end]);
+        }
         let last = tokens.list[at + taken - 1];
         for becomes in &phrase.becomes {
             let stands = Token {
@@ -289,7 +317,12 @@ impl Reader {
             self.number(into, token, text);
             return;
         }
+        if text == "a" && token.name {
+            self.mean(into, token, Entry::default(), text);
+            return;
+        }
         if let Some(entry) = LEXICON.word(text) {
+            people(into, text);
             self.mark(into, token, entry, text);
             return;
         }
@@ -310,6 +343,9 @@ impl Reader {
         let marks = entry.marks;
         into.marks = into.marks.and(marks.without(Marks::SILENT));
         self.opened |= marks.any(Marks::OPENS) && (token.opens || marks.any(Marks::ASKS));
+        if marks.any(Marks::POINTS) {
+            into.points.get_or_insert(self.part);
+        }
         if marks.any(Marks::CLAUSE.and(Marks::GOVERNS)) {
             self.clause = key(entry.canon.as_bytes());
         }
@@ -335,7 +371,8 @@ impl Reader {
             self.owner = marks.within(Marks::MY.and(Marks::YOUR));
         }
         if !entry.means {
-            self.be = marks.any(Marks::BE);
+            self.be |= marks.any(Marks::BE);
+            self.be &= marks.any(Marks::BE) || !marks.any(Marks::OPENS);
             self.tens = false;
             self.joined = false;
             if self.carried {
@@ -377,7 +414,8 @@ impl Reader {
         let start = into.canon.len();
         into.canon.push_str(canon);
         let key = key(canon.as_bytes());
-        if self.deny {
+        let passive = self.be && self.participle;
+        if self.deny && !entry.light {
             into.denied.push(key);
         }
         into.words.push(Word {
@@ -396,9 +434,13 @@ impl Reader {
             denied: self.deny,
             clause: self.clause,
             part: self.part,
-            passive: self.be && self.participle,
+            passive,
+            light: entry.light,
         });
-        self.be = false;
+        if entry.light {
+            return;
+        }
+        self.be &= !passive;
         self.carried = true;
         self.count = 0;
         self.owner = Marks::NONE;
@@ -406,6 +448,20 @@ impl Reader {
         self.joined = false;
         self.tens = false;
     }
+}
+
+/// Notes of whom the text speaks.
+fn people(into: &mut Features, text: &str) {
+    let marks = LEXICON.word(text).map_or(Marks::NONE, |entry| entry.marks);
+    let list = if marks.any(Marks::SPEAKERS) {
+        &mut into.speakers
+    } else if marks.any(Marks::THIRD) {
+        &mut into.others
+    } else {
+        return;
+    };
+    list.push_str(text);
+    list.push(' ');
 }
 
 /// Whether a word looks like a participle.

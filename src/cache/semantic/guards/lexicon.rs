@@ -23,6 +23,13 @@ pub(super) enum Class {
     Units,
 }
 
+/// Whether a word must have a partner, or may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Full,
+    Light,
+}
+
 /// What is known of a word.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Entry {
@@ -32,6 +39,8 @@ pub(super) struct Entry {
     /// Whether it means something beyond its marks.
     pub(super) means: bool,
     pub(super) class: Class,
+    /// Whether it may be missing in one of the texts.
+    pub(super) light: bool,
 }
 
 /// One element of a phrase.
@@ -203,12 +212,16 @@ impl Lexicon {
                 _ => Class::Units,
             };
             for word in words {
-                self.stand_for(word, word, class);
+                self.stand_for(word, word, class, Weight::Full);
             }
         } else if section == "phrases" {
             self.phrase(line);
         } else if section == "same" {
             self.group(&words);
+        } else if section == "light" {
+            for word in &words {
+                self.stand_for(word, words[0], Class::None, Weight::Light);
+            }
         } else if let [one, other] = words.as_slice() {
             if section == "opposite" {
                 let (mut first, mut second) = (Vec::new(), Vec::new());
@@ -250,23 +263,25 @@ impl Lexicon {
                     becomes: vec![first],
                 });
             } else {
-                self.stand_for(word, canon, class);
+                self.stand_for(word, canon, class, Weight::Full);
             }
         }
     }
 
     /// Makes a word and its stem stand for another; what is known already stays.
-    fn stand_for(&mut self, word: &'static str, canon: &'static str, class: Class) {
+    fn stand_for(&mut self, word: &'static str, canon: &'static str, class: Class, weight: Weight) {
         let entry = Entry {
             marks: Marks::NONE,
             canon,
             means: true,
             class,
+            light: weight == Weight::Light,
         };
         let known = self.words.entry(word).or_insert(entry);
         if known.means && known.canon == word {
             known.canon = canon;
             known.class = class;
+            known.light = entry.light;
         }
         let mut out = Vec::new();
         stem(word, &mut out);

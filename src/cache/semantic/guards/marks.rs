@@ -26,8 +26,8 @@ impl Marks {
     pub(super) const PRESENT: Self = Self(1 << 17);
     pub(super) const FUTURE: Self = Self(1 << 18);
     pub(super) const NOT: Self = Self(1 << 19);
-    pub(super) const HE: Self = Self(1 << 20);
-    pub(super) const SHE: Self = Self(1 << 21);
+    /// Points at somebody else: he, hers, we.
+    pub(super) const THIRD: Self = Self(1 << 20);
     pub(super) const MY: Self = Self(1 << 22);
     pub(super) const YOUR: Self = Self(1 << 23);
     pub(super) const I: Self = Self(1 << 24);
@@ -46,8 +46,13 @@ impl Marks {
     pub(super) const BE: Self = Self(1 << 31);
     /// Points back at what was named: it, this.
     pub(super) const POINTS: Self = Self(1 << 32);
+    /// Shows that what is asked for is not the subject: who *do* you pay.
+    pub(super) const ACTS: Self = Self(1 << 34);
     /// Asks for yes or no wherever it stands: whether.
     pub(super) const ASKS: Self = Self(1 << 33);
+
+    /// Who asks and who is asked.
+    pub(super) const SPEAKERS: Self = Self(Self::I.0 | Self::YOU.0 | Self::MY.0 | Self::YOUR.0);
 
     /// What says nothing about the sentence as a whole.
     pub(super) const SILENT: Self = Self(
@@ -81,8 +86,7 @@ impl Marks {
         ("present", Self::PRESENT),
         ("future", Self::FUTURE),
         ("not", Self::NOT),
-        ("he", Self::HE),
-        ("she", Self::SHE),
+        ("third", Self::THIRD),
         ("my", Self::MY),
         ("your", Self::YOUR),
         ("i", Self::I),
@@ -95,6 +99,7 @@ impl Marks {
         ("be", Self::BE),
         ("points", Self::POINTS),
         ("asks", Self::ASKS),
+        ("acts", Self::ACTS),
     ];
 
     /// Whether any of the other's marks are here.

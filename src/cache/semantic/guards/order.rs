@@ -6,13 +6,15 @@ use super::MOST_REORDERED;
 use super::compare::Pair;
 use super::features::{Features, Word};
 use super::lexicon::key;
-use super::marks::Marks;
 
 /// Whether a word stands where it says something else.
 ///
 /// `pairs` are all words that carry meaning, each with its equal; their order is lost.
 pub(super) fn differs(one: &Features, other: &Features, pairs: &mut [Pair], steps: &mut usize) -> bool {
     if pairs.iter().any(|(a, b)| opposed(&one.words[*a], &other.words[*b])) {
+        return true;
+    }
+    if exchanged(one, other, pairs) {
         return true;
     }
     pairs.sort_unstable();
@@ -48,13 +50,26 @@ fn opposed(one: &Word, other: &Word) -> bool {
     either(from, to) || either(from, for_) || either(about, for_) || acts(one, other) || acts(other, one)
 }
 
+/// Whether two prepositions have changed places: the cup in the box on the table.
+fn exchanged(one: &Features, other: &Features, pairs: &[Pair]) -> bool {
+    let governors = |pair: &Pair| (one.words[pair.0].governor, other.words[pair.1].governor);
+    let moved: Vec<(u64, u64)> = pairs
+        .iter()
+        .map(governors)
+        .filter(|(a, b)| a != b && *a != 0 && *b != 0)
+        .take(MOST_REORDERED)
+        .collect();
+    moved.iter().any(|(a, b)| moved.contains(&(*b, *a)))
+}
+
 /// Whether a verb is passive in one text only, and what stands before it there does not follow it in the other.
 ///
 /// `pairs` are in the order of the first text.
 fn turned(one: &Features, other: &Features, pairs: &[Pair]) -> bool {
     pairs.iter().enumerate().any(|(at, (a, b))| {
         let (x, y) = (&one.words[*a], &other.words[*b]);
-        if x.passive == y.passive {
+        let written = |text: &Features, word: &Word| text.plain[word.plain.clone()].to_owned();
+        if x.passive == y.passive || written(one, x) == written(other, y) {
             return false;
         }
         if x.passive {
@@ -105,5 +120,6 @@ fn specifies(tied: &Word, (at, head_at): Pair, head: &Word) -> bool {
 
 /// Whether a text names a thing first, and asks about it afterwards by `it`.
 fn named_before(text: &Features, first: &Word, second: &Word, elsewhere: &Word) -> bool {
-    text.marks.any(Marks::POINTS) && first.part < second.part && elsewhere.governor == second.governor
+    let pointed = text.points.is_some_and(|part| part > first.part);
+    pointed && first.clause == 0 && first.part < second.part && elsewhere.governor == second.governor
 }
