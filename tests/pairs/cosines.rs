@@ -12,8 +12,17 @@ pub(crate) fn read(file: &Path, pairs: &[u8], count: usize) -> Vec<f32> {
     let text = fs::read_to_string(file).unwrap();
     let digest = format!("{:08x}", crc32fast::hash(pairs));
     let of = head(&text, "# pairs crc32 ");
-    assert_eq!(of, digest, "{} was computed for other pairs (README.md)", file.display());
-    assert_eq!(head(&text, "# weights sha256 ").len(), 64, "no digest of the weights");
+    assert_eq!(
+        of,
+        digest,
+        "{} was computed for other pairs (README.md)",
+        file.display()
+    );
+    assert_eq!(
+        head(&text, "# weights sha256 ").len(),
+        64,
+        "no digest of the weights"
+    );
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let cosines: Vec<f32> = lines.map(|line| line.parse().unwrap()).collect();
     assert_eq!(cosines.len(), count, "one similarity per pair");
@@ -22,5 +31,7 @@ pub(crate) fn read(file: &Path, pairs: &[u8], count: usize) -> Vec<f32> {
 
 /// What follows a mark at the start of a line.
 fn head<'a>(text: &'a str, mark: &str) -> &'a str {
-    text.lines().find_map(|line| line.strip_prefix(mark)).unwrap_or("")
+    text.lines()
+        .find_map(|line| line.strip_prefix(mark))
+        .unwrap_or("")
 }

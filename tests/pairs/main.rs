@@ -63,18 +63,30 @@ fn main() {
         println!("pairs: test\n\n1 test, 0 benchmarks");
         return;
     }
-    if !arguments.names.is_empty() && !arguments.names.iter().any(|name| "pairs".contains(name.as_str())) {
+    if !arguments.names.is_empty()
+        && !arguments
+            .names
+            .iter()
+            .any(|name| "pairs".contains(name.as_str()))
+    {
         return;
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pairs");
     let made = make::pairs();
     if arguments.write {
         fs::write(folder.join("pairs.jsonl"), text(&made)).unwrap();
-        println!("{} pairs written; now compute their similarities (README.md)", made.len());
+        println!(
+            "{} pairs written; now compute their similarities (README.md)",
+            made.len()
+        );
         return;
     }
     check(&folder, &made);
-    let cosines = cosines::read(&folder.join("cosines.csv"), text(&made).as_bytes(), made.len());
+    let cosines = cosines::read(
+        &folder.join("cosines.csv"),
+        text(&made).as_bytes(),
+        made.len(),
+    );
     let judged = measure::judge(made, &cosines);
     if arguments.table {
         measure::sweep(&judged);
@@ -88,7 +100,9 @@ fn main() {
 
 /// The file's text.
 fn text(pairs: &[Pair]) -> String {
-    let lines = pairs.iter().map(|pair| serde_json::to_string(pair).unwrap() + "\n");
+    let lines = pairs
+        .iter()
+        .map(|pair| serde_json::to_string(pair).unwrap() + "\n");
     lines.collect()
 }
 

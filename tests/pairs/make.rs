@@ -159,7 +159,9 @@ impl Maker {
     /// A word for each slot.
     fn choose(&mut self, frame: &Frame) -> Vec<usize> {
         let slots = frame.slots.iter();
-        slots.map(|(_, words)| self.dice.below(words.len())).collect()
+        slots
+            .map(|(_, words)| self.dice.below(words.len()))
+            .collect()
     }
 
     /// The pairs that differ in manners, slips, contractions and capitals only.
@@ -179,7 +181,9 @@ impl Maker {
         self.some(&base, MISTYPED, "typo", mistyped);
         self.some(&base, CONTRACTED, "contraction", |text, _| contracted(text));
         self.dice.shuffle(&mut base);
-        self.some(&base, UNCAPITALISED, "capitals", |text, _| Some(plain(text)));
+        self.some(&base, UNCAPITALISED, "capitals", |text, _| {
+            Some(plain(text))
+        });
     }
 
     /// The first `most` pairs of a line and what a change makes of it.

@@ -100,7 +100,11 @@ pub(crate) fn sweep(judged: &[Judged]) {
         for split in ["design", "held-out"] {
             for guards in [Guards::On, Guards::Off] {
                 let it = tally(of(judged, split), threshold, guards);
-                print!(" {:6.2} {:7.2} ", it.false_share() * 100.0, it.recall() * 100.0);
+                print!(
+                    " {:6.2} {:7.2} ",
+                    it.false_share() * 100.0,
+                    it.recall() * 100.0
+                );
             }
         }
         println!();
@@ -115,7 +119,9 @@ pub(crate) fn by_kind(judged: &[Judged]) {
             let key = (!one.pair.same, one.pair.kind.as_str());
             kinds.entry(key).or_default().push(one);
         }
-        println!("\n{split}: kind, pairs, accepted with guards at {THRESHOLD}, plain at {PLAIN}, plain at {THRESHOLD}, median cosine");
+        println!(
+            "\n{split}: kind, pairs, accepted with guards at {THRESHOLD}, plain at {PLAIN}, plain at {THRESHOLD}, median cosine"
+        );
         for ((different, kind), members) in kinds {
             let hits = |threshold, guards| {
                 let it = tally(members.iter().copied(), threshold, guards);
@@ -143,7 +149,10 @@ pub(crate) fn slips(judged: &[Judged], half: &str) {
         if hit != one.pair.same {
             let why = one.veto.map_or("cosine", Veto::name);
             let what = if one.pair.same { "refused" } else { "FALSE" };
-            println!("{what} {:.3} {why} [{}] {} <> {}", one.cosine, one.pair.kind, one.pair.a, one.pair.b);
+            println!(
+                "{what} {:.3} {why} [{}] {} <> {}",
+                one.cosine, one.pair.kind, one.pair.a, one.pair.b
+            );
         }
     }
 }
@@ -164,7 +173,13 @@ pub(crate) fn assert_bars(judged: &[Judged]) {
             plain.false_share() * 100.0,
             plain.recall() * 100.0,
         );
-        assert!(guarded.false_share() <= MOST_FALSE, "{split}: too many false hits");
-        assert!(guarded.recall() >= plain.recall(), "{split}: recall is below plain {PLAIN}");
+        assert!(
+            guarded.false_share() <= MOST_FALSE,
+            "{split}: too many false hits"
+        );
+        assert!(
+            guarded.recall() >= plain.recall(),
+            "{split}: recall is below plain {PLAIN}"
+        );
     }
 }

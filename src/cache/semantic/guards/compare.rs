@@ -96,7 +96,8 @@ pub(super) type Pair = (usize, usize);
 
 /// Whether a word of one is missing in the other, or the same words say something else.
 fn words_differ(one: &Features, other: &Features, steps: &mut usize) -> Option<Veto> {
-    let (mut pairs, mut left, mut right) = (Vec::with_capacity(one.words.len()), Vec::new(), Vec::new());
+    let (mut pairs, mut left, mut right) =
+        (Vec::with_capacity(one.words.len()), Vec::new(), Vec::new());
     matched(one, other, &mut pairs, (&mut left, &mut right), steps);
     let light = |text: &Features, side: &mut Vec<usize>| {
         let all = side.len();
@@ -112,7 +113,9 @@ fn words_differ(one: &Features, other: &Features, steps: &mut usize) -> Option<V
     }
     left.retain(|a| {
         let word = &one.words[*a];
-        let partner = right.iter().position(|b| mistyped((one, word), (other, &other.words[*b]), steps));
+        let partner = right
+            .iter()
+            .position(|b| mistyped((one, word), (other, &other.words[*b]), steps));
         let Some(at) = partner else {
             return true;
         };
@@ -148,8 +151,14 @@ fn matched(
     let mut paired = None;
     while a < one.sorted.len() || b < other.sorted.len() {
         *steps += 1;
-        let x = one.sorted.get(a).map(|at| (usize::from(*at), &one.words[usize::from(*at)]));
-        let y = other.sorted.get(b).map(|at| (usize::from(*at), &other.words[usize::from(*at)]));
+        let x = one
+            .sorted
+            .get(a)
+            .map(|at| (usize::from(*at), &one.words[usize::from(*at)]));
+        let y = other
+            .sorted
+            .get(b)
+            .map(|at| (usize::from(*at), &other.words[usize::from(*at)]));
         match (x, y) {
             (Some((i, v)), Some((j, w))) if v.key == w.key => {
                 if one.canon[v.canon.clone()] == other.canon[w.canon.clone()] {
@@ -180,7 +189,11 @@ fn matched(
 }
 
 /// Whether one word is the other mistyped: neither a name nor both of them known.
-fn mistyped((one, v): (&Features, &Word), (other, w): (&Features, &Word), steps: &mut usize) -> bool {
+fn mistyped(
+    (one, v): (&Features, &Word),
+    (other, w): (&Features, &Word),
+    steps: &mut usize,
+) -> bool {
     *steps += 1;
     let plain = |word: &Word| word.kind == Kind::Word && !word.name;
     if !plain(v) || !plain(w) || (v.known && w.known) {
@@ -241,7 +254,9 @@ fn reason(one: &Features, other: &Features, left: &[usize], right: &[usize]) -> 
         && few(right)
         && left.iter().any(|a| {
             let v = one.words[*a].key;
-            right.iter().any(|b| LEXICON.opposite(v, other.words[*b].key))
+            right
+                .iter()
+                .any(|b| LEXICON.opposite(v, other.words[*b].key))
         });
     if strangers().any(|word| word.kind == Kind::Number) {
         return Veto::Numbers;

@@ -1,16 +1,40 @@
 //! Numbers, however they are written: digits, signs, words.
 
-/// The value of a number word below one hundred.
-pub(super) fn number_word(word: &str) -> Option<u64> {
-    const WORDS: [&str; 28] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-        "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
-        "nineteen", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
-    ];
-    if !(3..=9).contains(&word.len()) || !word.starts_with(['z', 'o', 't', 'f', 's', 'e', 'n']) {
-        return None;
-    }
-    let at = WORDS.iter().position(|known| *known == word)? as u64;
+/// The number words below one hundred; `one` is mostly a pronoun and not among them.
+pub(super) const NUMBER_WORDS: [&str; 27] = [
+    "zero",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+];
+
+/// The value of a number word.
+pub(super) fn number_word(word: &str) -> Option<u8> {
+    let at = NUMBER_WORDS.iter().position(|known| *known == word)?;
+    let at = u8::try_from(if at == 0 { 0 } else { at + 1 }).ok()?;
     Some(if at <= 20 { at } else { (at - 18) * 10 })
 }
 
@@ -44,7 +68,10 @@ pub(super) fn push_plain(number: &str, out: &mut String) {
     }
     let bytes = rest.as_bytes();
     for (at, c) in rest.char_indices() {
-        let digits = bytes[at + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let digits = bytes[at + 1..]
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count();
         if !(c == ',' && digits == 3) {
             out.push(c);
         }
@@ -60,7 +87,14 @@ mod tests {
 
     #[test]
     fn number_words_have_values() {
-        for (word, value) in [("zero", 0), ("seven", 7), ("nineteen", 19), ("twenty", 20), ("thirty", 30), ("ninety", 90)] {
+        for (word, value) in [
+            ("zero", 0),
+            ("seven", 7),
+            ("nineteen", 19),
+            ("twenty", 20),
+            ("thirty", 30),
+            ("ninety", 90),
+        ] {
             assert_eq!(number_word(word), Some(value));
         }
         assert_eq!(number_word("often"), None);
@@ -68,7 +102,15 @@ mod tests {
 
     #[test]
     fn numbers_have_one_form() {
-        for (written, plain) in [("1,500", "1500"), ("1,5", "1,5"), ("007", "7"), ("0", "0"), ("0.5", "0.5"), ("1.2.3", "1.2.3"), ("08:30", "8:30")] {
+        for (written, plain) in [
+            ("1,500", "1500"),
+            ("1,5", "1,5"),
+            ("007", "7"),
+            ("0", "0"),
+            ("0.5", "0.5"),
+            ("1.2.3", "1.2.3"),
+            ("08:30", "8:30"),
+        ] {
             let mut out = String::new();
             push_plain(written, &mut out);
             assert_eq!(out, plain);
@@ -77,8 +119,20 @@ mod tests {
 
     #[test]
     fn a_unit_follows_its_number() {
-        assert_eq!(numeral("5km"), Some(Numeral { number: "5", suffix: "km" }));
-        assert_eq!(numeral("12."), Some(Numeral { number: "12", suffix: "." }));
+        assert_eq!(
+            numeral("5km"),
+            Some(Numeral {
+                number: "5",
+                suffix: "km"
+            })
+        );
+        assert_eq!(
+            numeral("12."),
+            Some(Numeral {
+                number: "12",
+                suffix: "."
+            })
+        );
         assert_eq!(numeral("v1"), None);
     }
 }

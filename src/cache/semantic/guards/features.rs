@@ -3,8 +3,7 @@
 //! Phrases are replaced, words are brought to what they stand for, and what governs a word stays with it: its preposition, its number, a denial, its owner.
 
 use super::MOST_BYTES;
-use super::digits::number_word;
-use super::lexicon::{Class, Entry, LEXICON, Seen, key};
+use super::lexicon::{Class, Entry, Id, LEXICON, STRANGE, Seen, key};
 use super::marks::Marks;
 use super::stem::stem;
 use super::token::{Kind, Token, Tokens};
@@ -83,7 +82,11 @@ pub struct Features {
 pub(super) fn is_unit(letters: &str) -> bool {
     let lower = letters.to_ascii_lowercase();
     let entry = LEXICON.word(&lower);
-    entry.is_some_and(|entry| entry.class == Class::Units) || matches!(lower.as_str(), "am" | "pm" | "st" | "nd" | "rd" | "th" | "x")
+    entry.is_some_and(|entry| entry.class == Class::Units)
+        || matches!(
+            lower.as_str(),
+            "am" | "pm" | "st" | "nd" | "rd" | "th" | "x"
+        )
 }
 
 impl Features {
@@ -118,7 +121,9 @@ impl Features {
         features.plain = tokens.plain;
         features.sorted = (0..u16::try_from(features.words.len()).unwrap_or(u16::MAX)).collect();
         let words = &features.words;
-        features.sorted.sort_unstable_by_key(|at| (words[usize::from(*at)].key, *at));
+        features
+            .sorted
+            .sort_unstable_by_key(|at| (words[usize::from(*at)].key, *at));
         features.denied.sort_unstable();
         features
     }
@@ -129,6 +134,12 @@ fn quoted(text: &str) -> Vec<String> {
     let mut spans = Vec::new();
     let mut rest = text;
     let mut before = ' ';
+    if text
+        .bytes()
+        .all(|b| b.is_ascii() && !matches!(b, b'`' | b'"' | b'\''))
+    {
+        return spans;
+    }
     while let Some(at) = rest.find(['`', '"', '“', '«', '„', '\'', '‘']) {
         let open = rest[at..].chars().next().unwrap_or('"');
         let previous = rest[..at].chars().next_back().unwrap_or(before);
@@ -167,6 +178,8 @@ fn quoted(text: &str) -> Vec<String> {
 /// What stands before the next word and governs it.
 #[derive(Debug, Default)]
 struct Reader {
+    /// The places of all tokens in the tables.
+    ids: Vec<Id>,
     governor: u64,
     /// A word has followed the governor directly.
     carried: bool,
@@ -194,6 +207,13 @@ impl Reader {
     /// Reads all tokens into the features.
     fn read(into: &mut Features, tokens: &Tokens) {
         let mut reader = Self::default();
+        let ids = tokens
+            .list
+            .iter()
+            .map(|token| LEXICON.id(&tokens.plain[token.start..token.end]));
+        reader.ids = ids.collect();
+        into.words.reserve(tokens.list.len());
+        into.canon.reserve(tokens.plain.len());
         let mut at = 0;
         while at < tokens.list.len() {
             at += reader.step(into, tokens, at);
@@ -228,20 +248,23 @@ impl Reader {
     fn step(&mut self, into: &mut Features, tokens: &Tokens, at: usize) -> usize {
         let token = tokens.list[at];
         let text = &tokens.plain[token.start..token.end];
-        self.survey(token, text);
+        self.survey(token, at);
         let dated = token.kind == Kind::Number
-            && into.words.last().is_some_and(|word| word.kind == Kind::Number);
+            && into
+                .words
+                .last()
+                .is_some_and(|word| word.kind == Kind::Number);
         if token.opens && at > 0 && !dated {
             self.part = self.part.saturating_add(1);
             self.clause = 0;
             self.governor = 0;
         }
-        self.participle = participle(text);
+        self.participle = self.be && participle(text);
         match token.kind {
             Kind::Number => self.number(into, token, text),
             Kind::Symbol => self.mean(into, token, Entry::default(), text),
             Kind::Identifier => {
-                let entry = LEXICON.word(text).filter(|entry| entry.means);
+                let entry = LEXICON.entry(self.ids[at]).filter(|entry| entry.means);
                 self.mean(into, token, entry.unwrap_or_default(), text);
             }
             Kind::Word => return self.word(into, tokens, at),
@@ -250,11 +273,11 @@ impl Reader {
     }
 
     /// Counts what says whether the text is English.
-    fn survey(&mut self, token: Token, text: &str) {
+    fn survey(&mut self, token: Token, at: usize) {
         if token.kind == Kind::Word {
             self.letters += 1;
             self.foreign += usize::from(token.foreign);
-            if let Some(entry) = LEXICON.word(text) {
+            if let Some(entry) = LEXICON.entry(self.ids[at]) {
                 if entry.marks.any(Marks::ENGLISH) {
                     self.strong += 1;
                 } else {
@@ -271,26 +294,31 @@ impl Reader {
         let word = |ahead: usize| {
             let next = tokens.list.get(at + ahead)?;
             Some(Seen {
-                text: &tokens.plain[next.start..next.end],
+                id: self.ids[at + ahead],
+                number: next.kind == Kind::Number,
                 opens: next.opens,
             })
         };
         let phrase = LEXICON
-            .phrases(text)
+            .phrases(
+                self.ids[at],
+                self.ids.get(at + 1).copied().unwrap_or(STRANGE),
+            )
             .filter(|phrase| !phrase.opening() || token.opens)
             .find_map(|phrase| Some((phrase, phrase.taken(word)?)));
         let Some((phrase, taken)) = phrase else {
-            self.single(into, token, text);
+            self.single(into, token, LEXICON.entry(self.ids[at]), text);
             return 1;
         };
+        let taken_ids = self.ids[at..at + taken].to_vec();
         for ahead in 1..taken {
-            let next = tokens.list[at + ahead];
-            self.survey(next, &tokens.plain[next.start..next.end]);
+            self.survey(tokens.list[at + ahead], at + ahead);
         }
         // Why: whom a greeting speaks to says nothing.
-        for ahead in 0..if phrase.becomes.is_empty() { 0 } else { taken } {
-            let next = tokens.list[at + ahead];
-            people(into, &tokens.plain[next.start..next.end]);
+        for id in taken_ids.iter().filter(|_| !phrase.becomes.is_empty()) {
+            if let Some(entry) = LEXICON.entry(*id) {
+                people(into, entry);
+            }
         }
         let last = tokens.list[at + taken - 1];
         for becomes in &phrase.becomes {
@@ -301,16 +329,15 @@ impl Reader {
                 owner: last.owner,
                 ..token
             };
-            self.single(into, stands, becomes);
+            self.single(into, stands, LEXICON.word(becomes), becomes);
         }
         taken
     }
 
     /// Reads one word by what is known of it.
-    fn single(&mut self, into: &mut Features, token: Token, text: &str) {
-        // Why: `one` is mostly a pronoun.
-        if let Some(value) = number_word(text).filter(|_| text != "one") {
-            self.value(into, token, value);
+    fn single(&mut self, into: &mut Features, token: Token, known: Option<Entry>, text: &str) {
+        if let Some(value) = known.and_then(|entry| entry.value) {
+            self.value(into, token, u64::from(value));
             return;
         }
         if text.bytes().all(|b| b.is_ascii_digit()) {
@@ -321,8 +348,8 @@ impl Reader {
             self.mean(into, token, Entry::default(), text);
             return;
         }
-        if let Some(entry) = LEXICON.word(text) {
-            people(into, text);
+        if let Some(entry) = known {
+            people(into, entry);
             self.mark(into, token, entry, text);
             return;
         }
@@ -410,7 +437,11 @@ impl Reader {
 
     /// Keeps a word that carries meaning, with what governs it.
     fn mean(&mut self, into: &mut Features, token: Token, entry: Entry, text: &str) {
-        let canon = if entry.canon.is_empty() { text } else { entry.canon };
+        let canon = if entry.canon.is_empty() {
+            text
+        } else {
+            entry.canon
+        };
         let start = into.canon.len();
         into.canon.push_str(canon);
         let key = key(canon.as_bytes());
@@ -451,8 +482,8 @@ impl Reader {
 }
 
 /// Notes of whom the text speaks.
-fn people(into: &mut Features, text: &str) {
-    let marks = LEXICON.word(text).map_or(Marks::NONE, |entry| entry.marks);
+fn people(into: &mut Features, entry: Entry) {
+    let marks = entry.marks;
     let list = if marks.any(Marks::SPEAKERS) {
         &mut into.speakers
     } else if marks.any(Marks::THIRD) {
@@ -460,7 +491,7 @@ fn people(into: &mut Features, text: &str) {
     } else {
         return;
     };
-    list.push_str(text);
+    list.push_str(entry.canon);
     list.push(' ');
 }
 

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
+use super::digits::{NUMBER_WORDS, number_word};
 use super::marks::Marks;
 use super::stem::stem;
 
@@ -41,27 +42,57 @@ pub(super) struct Entry {
     pub(super) class: Class,
     /// Whether it may be missing in one of the texts.
     pub(super) light: bool,
+    /// The value of a number word, below one hundred.
+    pub(super) value: Option<u8>,
 }
+
+/// A word of the tables: its place there; [`STRANGE`] for all others.
+pub(super) type Id = u32;
+
+/// The place of a word that the tables do not have.
+pub(super) const STRANGE: Id = 0;
 
 /// One element of a phrase.
 #[derive(Debug)]
 enum Element {
     /// Any of these words.
-    One(Vec<&'static str>),
+    One(Vec<Id>),
     /// Any of these words, or nothing.
-    Maybe(Vec<&'static str>),
+    Maybe(Vec<Id>),
     /// Any of these words follows and is not taken.
-    Before(Vec<&'static str>),
+    Before(Vec<Id>),
     /// A number follows and is not taken.
     BeforeNumber,
     /// A clause ends here.
     End,
 }
 
+/// The words that may stand second in a phrase, by the last bits of their places: most phrases end here.
+#[derive(Debug, Clone, Copy)]
+struct Seconds(u64);
+
+impl Seconds {
+    /// Those that a phrase's second element takes.
+    fn of(element: Option<&Element>) -> Self {
+        match element {
+            Some(Element::One(any) | Element::Before(any)) => {
+                Self(any.iter().fold(0, |all, id| all | (1 << (id % 64))))
+            }
+            _ => Self(u64::MAX),
+        }
+    }
+
+    /// Whether a word may be one of them.
+    fn may_be(self, id: Id) -> bool {
+        self.0 & (1 << (id % 64)) != 0
+    }
+}
+
 /// A word as a phrase sees it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seen<'a> {
-    pub(super) text: &'a str,
+pub(super) struct Seen {
+    pub(super) id: Id,
+    pub(super) number: bool,
     pub(super) opens: bool,
 }
 
@@ -75,17 +106,16 @@ pub(super) struct Phrase {
 
 impl Phrase {
     /// How many words the phrase takes from the start of these, if they are it.
-    pub(super) fn taken<'a>(&self, word: impl Fn(usize) -> Option<Seen<'a>>) -> Option<usize> {
+    pub(super) fn taken(&self, word: impl Fn(usize) -> Option<Seen>) -> Option<usize> {
         let mut at = 0;
         for element in &self.elements {
             let next = word(at);
-            let is = |any: &[&str]| next.is_some_and(|next| any.contains(&next.text));
+            let is = |any: &[Id]| next.is_some_and(|next| any.contains(&next.id));
             match element {
                 Element::One(any) if is(any) => at += 1,
                 Element::Maybe(any) => at += usize::from(is(any)),
                 Element::Before(any) if is(any) => {}
-                Element::BeforeNumber
-                    if next.is_some_and(|next| next.text.starts_with(|c: char| c.is_ascii_digit())) => {}
+                Element::BeforeNumber if next.is_some_and(|next| next.number) => {}
                 Element::End if next.is_none_or(|next| next.opens) => {}
                 _ => return None,
             }
@@ -125,12 +155,15 @@ pub(super) fn key(word: &[u8]) -> u64 {
 type Table<V> = HashMap<&'static str, V, BuildHasherDefault<Fast>>;
 
 /// All tables.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lexicon {
-    words: Table<Entry>,
+    ids: Table<Id>,
+    /// What is known of each word, by its place.
+    entries: Vec<Option<Entry>>,
+    /// The phrases that may start with each word, by its place, each with the words that may come second.
+    starts: Vec<Vec<(u16, Seconds)>>,
     stems: HashMap<Vec<u8>, Entry, BuildHasherDefault<Fast>>,
     phrases: Vec<Phrase>,
-    starts: Table<Vec<u16>>,
     opposites: HashSet<(u64, u64)>,
     confused: HashSet<(u64, u64)>,
 }
@@ -144,9 +177,35 @@ fn sorted(one: u64, other: u64) -> (u64, u64) {
 }
 
 impl Lexicon {
+    /// The place of a lower-case word.
+    pub(super) fn id(&self, word: &str) -> Id {
+        self.ids.get(word).copied().unwrap_or(STRANGE)
+    }
+
+    /// What is known of the word at a place.
+    pub(super) fn entry(&self, id: Id) -> Option<Entry> {
+        self.entries.get(id as usize).copied().flatten()
+    }
+
     /// What is known of a lower-case word, as it stands.
     pub(super) fn word(&self, word: &str) -> Option<Entry> {
-        self.words.get(word).copied()
+        self.entry(self.id(word))
+    }
+
+    /// The place of a word, which it is given where it has none.
+    fn place(&mut self, word: &'static str) -> Id {
+        let next = Id::try_from(self.entries.len()).unwrap_or(STRANGE);
+        let id = *self.ids.entry(word).or_insert(next);
+        if id == next {
+            self.entries.push(None);
+            self.starts.push(Vec::new());
+        }
+        id
+    }
+
+    /// The places of words.
+    fn places(&mut self, words: impl Iterator<Item = &'static str>) -> Vec<Id> {
+        words.map(|word| self.place(word)).collect()
     }
 
     /// What is known of a stem.
@@ -154,10 +213,16 @@ impl Lexicon {
         self.stems.get(stem).copied()
     }
 
-    /// The phrases that may start with a word, the longest first.
-    pub(super) fn phrases(&self, first: &str) -> impl Iterator<Item = &Phrase> {
-        let numbers = self.starts.get(first).map_or(&[][..], Vec::as_slice);
-        numbers.iter().map(|at| &self.phrases[usize::from(*at)])
+    /// The phrases that may start with these two words, the longest first.
+    pub(super) fn phrases(&self, first: Id, second: Id) -> impl Iterator<Item = &Phrase> {
+        let starts = self
+            .starts
+            .get(first as usize)
+            .map_or(&[][..], Vec::as_slice);
+        let may = starts
+            .iter()
+            .filter(move |(_, seconds)| seconds.may_be(second));
+        may.map(|(at, _)| &self.phrases[usize::from(*at)])
     }
 
     /// Whether two keys stand for opposites.
@@ -184,7 +249,16 @@ impl Lexicon {
 
     /// Reads the tables.
     fn build() -> Self {
-        let mut lexicon = Self::default();
+        let mut lexicon = Self {
+            ids: Table::default(),
+            entries: vec![None],
+            starts: vec![Vec::new()],
+            stems: HashMap::default(),
+            phrases: Vec::new(),
+            opposites: HashSet::new(),
+            confused: HashSet::new(),
+        };
+        lexicon.numbers();
         let mut section = "";
         for line in WORDS.lines().filter(|line| !line.starts_with('#')) {
             if let Some(name) = line.strip_prefix('[') {
@@ -195,6 +269,18 @@ impl Lexicon {
         }
         lexicon.index();
         lexicon
+    }
+
+    /// Knows the number words.
+    fn numbers(&mut self) {
+        for word in NUMBER_WORDS {
+            let id = self.place(word) as usize;
+            self.entries[id] = Some(Entry {
+                canon: word,
+                value: number_word(word),
+                ..Entry::default()
+            });
+        }
     }
 
     /// Reads one line of a section.
@@ -236,10 +322,13 @@ impl Lexicon {
 
     /// Words that mark something.
     fn marked(&mut self, names: &str, words: &[&'static str], means: bool) {
-        let marks = Marks::NAMED.iter().filter(|(name, _)| names.split(' ').any(|one| one == *name));
+        let marks = Marks::NAMED
+            .iter()
+            .filter(|(name, _)| names.split(' ').any(|one| one == *name));
         let marks = marks.fold(Marks::NONE, |all, (_, mark)| all.and(*mark));
         for word in words {
-            let entry = self.words.entry(word).or_default();
+            let id = self.place(word) as usize;
+            let entry = self.entries[id].get_or_insert_default();
             entry.marks = entry.marks.and(marks);
             entry.means = means;
             entry.canon = word;
@@ -256,7 +345,8 @@ impl Lexicon {
         let class = head.map_or(Class::None, |entry| entry.class);
         for word in words {
             if word.contains('_') {
-                let parts = word.split('_').map(|part| Element::One(vec![part]));
+                let parts = self.places(word.split('_'));
+                let parts = parts.into_iter().map(|part| Element::One(vec![part]));
                 self.phrases.push(Phrase {
                     elements: parts.collect(),
                     opening: false,
@@ -276,8 +366,10 @@ impl Lexicon {
             means: true,
             class,
             light: weight == Weight::Light,
+            value: None,
         };
-        let known = self.words.entry(word).or_insert(entry);
+        let id = self.place(word) as usize;
+        let known = self.entries[id].get_or_insert(entry);
         if known.means && known.canon == word {
             known.canon = canon;
             known.class = class;
@@ -292,18 +384,26 @@ impl Lexicon {
     fn phrase(&mut self, line: &'static str) {
         let (pattern, becomes) = line.split_once("=>").unwrap_or((line, ""));
         let opening = pattern.starts_with('^');
-        let elements = pattern.trim_start_matches('^').split_whitespace().map(|element| {
-            let any = |words: &'static str| words.split('|').collect();
-            match (element, element.strip_suffix('?'), element.strip_prefix('&')) {
-                ("&#", ..) => Element::BeforeNumber,
-                ("&$", ..) => Element::End,
-                (_, Some(words), _) => Element::Maybe(any(words)),
-                (_, _, Some(words)) => Element::Before(any(words)),
-                _ => Element::One(any(element)),
-            }
-        });
+        let elements = pattern
+            .trim_start_matches('^')
+            .split_whitespace()
+            .map(|element| {
+                let mut any = |words: &'static str| self.places(words.split('|'));
+                match (
+                    element,
+                    element.strip_suffix('?'),
+                    element.strip_prefix('&'),
+                ) {
+                    ("&#", ..) => Element::BeforeNumber,
+                    ("&$", ..) => Element::End,
+                    (_, Some(words), _) => Element::Maybe(any(words)),
+                    (_, _, Some(words)) => Element::Before(any(words)),
+                    _ => Element::One(any(element)),
+                }
+            });
+        let elements = elements.collect();
         self.phrases.push(Phrase {
-            elements: elements.collect(),
+            elements,
             opening,
             becomes: becomes.split_whitespace().collect(),
         });
@@ -311,17 +411,19 @@ impl Lexicon {
 
     /// Finds the phrases by their first words; those with more words are tried first.
     fn index(&mut self) {
-        self.phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.elements.len()));
+        self.phrases
+            .sort_by_key(|phrase| std::cmp::Reverse(phrase.elements.len()));
         for (at, phrase) in self.phrases.iter().enumerate() {
             let Ok(at) = u16::try_from(at) else {
                 return;
             };
-            for element in &phrase.elements {
+            for (place, element) in phrase.elements.iter().enumerate() {
+                let seconds = Seconds::of(phrase.elements.get(place + 1));
                 let (Element::One(any) | Element::Maybe(any)) = element else {
                     break;
                 };
                 for word in any {
-                    self.starts.entry(word).or_default().push(at);
+                    self.starts[*word as usize].push((at, seconds));
                 }
                 if matches!(element, Element::One(_)) {
                     break;

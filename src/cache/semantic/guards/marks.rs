@@ -56,7 +56,13 @@ impl Marks {
 
     /// What says nothing about the sentence as a whole.
     pub(super) const SILENT: Self = Self(
-        Self::OPENS.0 | Self::JOINS.0 | Self::GOVERNS.0 | Self::ENGLISH.0 | Self::CLAUSE.0 | Self::BE.0 | Self::ASKS.0,
+        Self::OPENS.0
+            | Self::JOINS.0
+            | Self::GOVERNS.0
+            | Self::ENGLISH.0
+            | Self::CLAUSE.0
+            | Self::BE.0
+            | Self::ASKS.0,
     );
 
     /// Questions that want a fact of one kind; the others are how, what and whether.

@@ -10,8 +10,16 @@ use super::lexicon::key;
 /// Whether a word stands where it says something else.
 ///
 /// `pairs` are all words that carry meaning, each with its equal; their order is lost.
-pub(super) fn differs(one: &Features, other: &Features, pairs: &mut [Pair], steps: &mut usize) -> bool {
-    if pairs.iter().any(|(a, b)| opposed(&one.words[*a], &other.words[*b])) {
+pub(super) fn differs(
+    one: &Features,
+    other: &Features,
+    pairs: &mut [Pair],
+    steps: &mut usize,
+) -> bool {
+    if pairs
+        .iter()
+        .any(|(a, b)| opposed(&one.words[*a], &other.words[*b]))
+    {
         return true;
     }
     if exchanged(one, other, pairs) {
@@ -41,13 +49,23 @@ pub(super) fn differs(one: &Features, other: &Features, pairs: &mut [Pair], step
 /// Whether one word is governed from there and to there, or acts here and not there.
 fn opposed(one: &Word, other: &Word) -> bool {
     let [from, to, by] = [key(b"from"), key(b"to"), key(b"by")];
-    let [about, for_, with, using, via] = [key(b"about"), key(b"for"), key(b"with"), key(b"using"), key(b"via")];
+    let [about, for_, with, using, via] = [
+        key(b"about"),
+        key(b"for"),
+        key(b"with"),
+        key(b"using"),
+        key(b"via"),
+    ];
     let either = |a: u64, b: u64| {
         (one.governor == a && other.governor == b) || (one.governor == b && other.governor == a)
     };
     let means = [by, with, using, via];
     let acts = |a: &Word, b: &Word| a.governor == by && !means.contains(&b.governor);
-    either(from, to) || either(from, for_) || either(about, for_) || acts(one, other) || acts(other, one)
+    either(from, to)
+        || either(from, for_)
+        || either(about, for_)
+        || acts(one, other)
+        || acts(other, one)
 }
 
 /// Whether two prepositions have changed places: the cup in the box on the table.
@@ -75,7 +93,10 @@ fn turned(one: &Features, other: &Features, pairs: &[Pair]) -> bool {
         if x.passive {
             at > 0 && pairs[at - 1].1 < *b
         } else {
-            let before = pairs.iter().filter(|pair| pair.1 < *b).max_by_key(|pair| pair.1);
+            let before = pairs
+                .iter()
+                .filter(|pair| pair.1 < *b)
+                .max_by_key(|pair| pair.1);
             before.is_some_and(|pair| pair.0 < *a)
         }
     })
@@ -108,18 +129,33 @@ fn harmless(one: &Features, other: &Features, first: Pair, second: Pair) -> bool
         return true;
     }
     // `x of y` in one and `y x` or `y's x` in the other.
-    specifies(y1, (second.1, first.1), x2) || specifies(x2, (first.0, second.0), y1)
-        || named_before(one, x1, y1, y2) || named_before(other, y2, x2, x1)
+    specifies(y1, (second.1, first.1), x2)
+        || specifies(x2, (first.0, second.0), y1)
+        || named_before(one, x1, y1, y2)
+        || named_before(other, y2, x2, x1)
 }
 
 /// Whether a word that a preposition ties to one before it stands shortly before that one elsewhere.
 fn specifies(tied: &Word, (at, head_at): Pair, head: &Word) -> bool {
-    let ties = [key(b"of"), key(b"for"), key(b"in"), key(b"on"), key(b"about"), key(b"from")];
-    at < head_at && head_at - at <= 2 && ties.contains(&tied.governor) && head.governor != tied.governor
+    let ties = [
+        key(b"of"),
+        key(b"for"),
+        key(b"in"),
+        key(b"on"),
+        key(b"about"),
+        key(b"from"),
+    ];
+    at < head_at
+        && head_at - at <= 2
+        && ties.contains(&tied.governor)
+        && head.governor != tied.governor
 }
 
 /// Whether a text names a thing first, and asks about it afterwards by `it`.
 fn named_before(text: &Features, first: &Word, second: &Word, elsewhere: &Word) -> bool {
     let pointed = text.points.is_some_and(|part| part > first.part);
-    pointed && first.clause == 0 && first.part < second.part && elsewhere.governor == second.governor
+    pointed
+        && first.clause == 0
+        && first.part < second.part
+        && elsewhere.governor == second.governor
 }

@@ -59,10 +59,9 @@ fn neighbour_hit(one: &[u8], other: &[u8]) -> bool {
     };
     one.len() >= SHORTEST_HIT
         && one.last() == other.last()
-        && ROWS.iter().any(|row| {
-            row.windows(2)
-                .any(|two| two == [*a, *b] || two == [*b, *a])
-        })
+        && ROWS
+            .iter()
+            .any(|row| row.windows(2).any(|two| two == [*a, *b] || two == [*b, *a]))
 }
 
 /// Whether the short word lacks one letter of the long one: half of a double, or any inside.

@@ -13,7 +13,10 @@ const LONGEST: usize = 32;
 pub(super) fn stem(word: &str, out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(word.as_bytes());
-    if word.len() < SHORTEST || word.len() > LONGEST || !word.bytes().all(|b| b.is_ascii_lowercase()) {
+    if word.len() < SHORTEST
+        || word.len() > LONGEST
+        || !word.bytes().all(|b| b.is_ascii_lowercase())
+    {
         return;
     }
     plural(out);

@@ -42,8 +42,35 @@ pub(super) struct Tokens {
 fn outer(c: char) -> bool {
     matches!(
         c,
-        '(' | ')' | '[' | ']' | '{' | '}' | '"' | '\'' | '“' | '”' | '„' | '‘' | '’' | '«' | '»' | '¿' | '¡' | '`'
-            | '.' | ',' | ';' | ':' | '!' | '?' | '…' | '？' | '！' | '。' | '、' | '，'
+        '(' | ')'
+            | '['
+            | ']'
+            | '{'
+            | '}'
+            | '"'
+            | '\''
+            | '“'
+            | '”'
+            | '„'
+            | '‘'
+            | '’'
+            | '«'
+            | '»'
+            | '¿'
+            | '¡'
+            | '`'
+            | '.'
+            | ','
+            | ';'
+            | ':'
+            | '!'
+            | '?'
+            | '…'
+            | '？'
+            | '！'
+            | '。'
+            | '、'
+            | '，'
     )
 }
 
@@ -65,7 +92,10 @@ impl Tokens {
         for line in text.lines() {
             tokens.opens = true;
             tokens.sentence = true;
-            for chunk in line.split(char::is_whitespace).filter(|chunk| !chunk.is_empty()) {
+            for chunk in line
+                .split(char::is_whitespace)
+                .filter(|chunk| !chunk.is_empty())
+            {
                 tokens.chunk(chunk, shouting);
             }
         }
@@ -74,6 +104,17 @@ impl Tokens {
 
     /// Takes one chunk between spaces.
     fn chunk(&mut self, chunk: &str, shouting: bool) {
+        let plain = chunk.trim_end_matches(['.', ',', '?', '!', ';', ':']);
+        if !plain.is_empty() && plain.bytes().all(|b| b.is_ascii_alphabetic()) {
+            self.push_cased(plain, shouting);
+            if plain.len() == chunk.len() {
+                self.sentence = false;
+                self.opens = false;
+            } else {
+                self.close(chunk);
+            }
+            return;
+        }
         let core = chunk.trim_matches(outer);
         if core.is_empty() {
             self.close(chunk);
@@ -105,8 +146,15 @@ impl Tokens {
             return;
         }
         if !core.chars().any(char::is_alphanumeric) {
-            if !core.chars().all(|c| matches!(c, '-' | '–' | '—' | '*' | '_' | '•')) {
-                let kind = if core == "&" { Kind::Word } else { Kind::Symbol };
+            if !core
+                .chars()
+                .all(|c| matches!(c, '-' | '–' | '—' | '*' | '_' | '•'))
+            {
+                let kind = if core == "&" {
+                    Kind::Word
+                } else {
+                    Kind::Symbol
+                };
                 self.push(if core == "&" { "and" } else { core }, kind);
             }
             return;
@@ -118,7 +166,10 @@ impl Tokens {
         if core.contains(|c: char| c.is_ascii_digit()) || core.contains('_') {
             self.push(core, Kind::Identifier);
         } else if core.contains(['-', '–', '—', '/']) && parted(core) {
-            for part in core.split(['-', '–', '—', '/']).filter(|part| !part.is_empty()) {
+            for part in core
+                .split(['-', '–', '—', '/'])
+                .filter(|part| !part.is_empty())
+            {
                 self.word(part, shouting);
             }
         } else if let Some(short) = abbreviation(core) {
@@ -157,7 +208,9 @@ impl Tokens {
             return false;
         };
         let unit = found.suffix;
-        let ranged = unit.strip_prefix(['-', '–']).filter(|after| !after.is_empty());
+        let ranged = unit
+            .strip_prefix(['-', '–'])
+            .filter(|after| !after.is_empty());
         let letters = unit.chars().all(char::is_alphabetic) && unit.len() <= 4;
         let known = match unit {
             "" | "%" | "€" | "°" | "°C" | "°F" => true,
@@ -245,7 +298,10 @@ impl Tokens {
 
     /// Takes an `'s`: after what asks or points it is a verb, after the rest it owns.
     fn owned(&mut self, base: &str) {
-        let asks = ["what", "where", "who", "when", "how", "why", "that", "it", "he", "she", "there", "here"];
+        let asks = [
+            "what", "where", "who", "when", "how", "why", "that", "it", "he", "she", "there",
+            "here",
+        ];
         if asks.iter().any(|word| base.eq_ignore_ascii_case(word)) {
             self.push("is", Kind::Word);
         } else if let Some(last) = self.list.last_mut() {
@@ -257,7 +313,8 @@ impl Tokens {
     fn push_cased(&mut self, word: &str, shouting: bool) {
         let mut uppers = word.chars().skip(1).filter(|c| c.is_uppercase());
         let inner = !shouting && uppers.next().is_some();
-        let name = word.chars().next().is_some_and(char::is_uppercase) && !self.sentence && !shouting;
+        let name =
+            word.chars().next().is_some_and(char::is_uppercase) && !self.sentence && !shouting;
         self.push(word, if inner { Kind::Identifier } else { Kind::Word });
         if let Some(last) = self.list.last_mut() {
             last.name = name && !inner;
@@ -271,11 +328,14 @@ impl Tokens {
         }
         let start = self.plain.len();
         let mut foreign = false;
-        for c in text.chars() {
-            if c.is_ascii() {
-                self.plain.push(c.to_ascii_lowercase());
-            } else {
-                foreign |= c.is_alphabetic();
+        if text.is_ascii() {
+            self.plain.push_str(text);
+            if let Some(pushed) = self.plain.get_mut(start..) {
+                pushed.make_ascii_lowercase();
+            }
+        } else {
+            for c in text.chars() {
+                foreign |= !c.is_ascii() && c.is_alphabetic();
                 self.plain.extend(c.to_lowercase());
             }
         }
@@ -296,8 +356,13 @@ impl Tokens {
 /// Whether dashes or slashes stand between plain words only.
 fn parted(core: &str) -> bool {
     !core.starts_with('/')
-        && core.chars().all(|c| c.is_alphabetic() || matches!(c, '-' | '–' | '—' | '/' | '\'' | '’'))
-        && !core.chars().zip(core.chars().skip(1)).any(|(a, b)| a == '-' && b == '-')
+        && core
+            .chars()
+            .all(|c| c.is_alphabetic() || matches!(c, '-' | '–' | '—' | '/' | '\'' | '’'))
+        && !core
+            .chars()
+            .zip(core.chars().skip(1))
+            .any(|(a, b)| a == '-' && b == '-')
         && !core.starts_with('-')
 }
 
