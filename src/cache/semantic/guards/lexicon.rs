@@ -332,6 +332,12 @@ impl Lexicon {
             entry.marks = entry.marks.and(marks);
             entry.means = means;
             entry.canon = word;
+            if means {
+                let entry = *entry;
+                let mut out = Vec::new();
+                stem(word, &mut out);
+                self.stems.entry(out).or_insert(entry);
+            }
         }
     }
 
@@ -377,7 +383,12 @@ impl Lexicon {
         }
         let mut out = Vec::new();
         stem(word, &mut out);
-        self.stems.entry(out).or_insert(entry);
+        let known = self.stems.entry(out).or_insert(entry);
+        if known.canon == word {
+            known.canon = canon;
+            known.class = class;
+            known.light = entry.light;
+        }
     }
 
     /// Reads a phrase.

@@ -22,6 +22,10 @@ fn manners_and_spelling_do_not_matter() {
             "What's the colour of the theatre?",
             "What is the color of the theater",
         ),
+        (
+            "Summarise the text that I translated.",
+            "Summarize the text that I translate.",
+        ),
         ("Where is the invoice?", "Where are the invoices?"),
         (
             "How do I cancel my subscription?",
@@ -117,6 +121,7 @@ const REASONS: &[(&str, &str, Veto)] = &[
         "Who will be the director of it?",
         Veto::Mode,
     ),
+    ("What can you do?", "What can I do?", Veto::Question),
     ("What is my name?", "What is your name?", Veto::Person),
     (
         "Where did he grow up?",
