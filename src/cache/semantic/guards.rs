@@ -1,1 +1,0 @@
-//! Do two texts differ in a word that their answers will repeat?
