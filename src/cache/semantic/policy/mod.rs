@@ -1,0 +1,1 @@
+//! From which similarity on is a stored answer served?
