@@ -26,7 +26,8 @@ pub struct Nearest {
 }
 
 impl Nearest {
-    pub(super) fn new(least: f32) -> Self {
+    /// None yet, and none below `least`.
+    pub fn new(least: f32) -> Self {
         Self {
             least,
             len: 0,
@@ -46,7 +47,7 @@ impl Nearest {
 
     /// Takes an entry in, if it is near enough; whether [`Nearest::least`] may have risen.
     #[inline(always)]
-    pub(super) fn offer(&mut self, near: Near) -> bool {
+    pub fn offer(&mut self, near: Near) -> bool {
         if near.similarity < self.least() {
             return false;
         }

@@ -21,7 +21,11 @@ pub(super) fn sweep<S: Simd>(_: S, chunks: &[Arc<Chunk>], probe: &Probe, nearest
     for chunk in chunks {
         for (group, steps) in chunk.groups().enumerate() {
             let apart = differences(steps, probe.bits());
-            if apart.iter().fold(u64::MAX, |least, count| least.min(*count)) > limit {
+            if apart
+                .iter()
+                .fold(u64::MAX, |least, count| least.min(*count))
+                > limit
+            {
                 continue;
             }
             let first = group * LANES;

@@ -121,7 +121,8 @@ fn few_pairs_at_the_least_similarity_have_too_many_differing_signs() {
                     let left = left.turn(&narrow(&axis)).to_vec();
                     let right = right.turn(&narrow(&other));
                     let pairs = left.iter().zip(right);
-                    let differ = pairs.filter(|(a, b)| a.is_sign_negative() != b.is_sign_negative());
+                    let differ =
+                        pairs.filter(|(a, b)| a.is_sign_negative() != b.is_sign_negative());
                     #[expect(clippy::cast_possible_truncation, reason = "a cosine")]
                     let most = limit(width, cosine as f32);
                     differ.count() as u64 > most
@@ -142,7 +143,10 @@ fn check(index: &Index, twin: &HashMap<u64, Vec<f64>>, question: &[f64], least: 
     for near in nearest.iter() {
         assert!(near.similarity >= least, "seed {seed}");
         let cosine = dot(&twin[&near.id], question);
-        assert!((cosine - f64::from(near.similarity)).abs() < slack, "seed {seed}");
+        assert!(
+            (cosine - f64::from(near.similarity)).abs() < slack,
+            "seed {seed}"
+        );
     }
     let floor = nearest
         .get(MOST - 1)
@@ -208,7 +212,11 @@ fn a_reader_sees_one_published_state() {
             let mut round = 0;
             while !done.load(Ordering::Relaxed) || round < spots.len() {
                 let nearest = index.nearest(&spots[round % spots.len()], 0.999);
-                let pair: Vec<u64> = nearest.iter().map(|n| n.id).filter(|id| *id < 100).collect();
+                let pair: Vec<u64> = nearest
+                    .iter()
+                    .map(|n| n.id)
+                    .filter(|id| *id < 100)
+                    .collect();
                 assert!(pair.is_empty() || pair == [1, 2], "{pair:?}");
                 seen += pair.len() / 2;
                 round += 1;
