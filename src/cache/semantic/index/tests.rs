@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use fearless_simd::Level;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -93,7 +94,7 @@ fn recall(rng: &mut StdRng, entries: &[Vec<f64>], questions: usize) -> (f64, f64
 
 #[test]
 fn planted_neighbours_are_found() {
-    for (seed, width, count) in [(1, 384, 400), (2, 100, 800), (3, 768, 100)] {
+    for (seed, width, count) in [(1, 384, 200), (2, 100, 400), (3, 768, 60)] {
         let rng = &mut StdRng::seed_from_u64(seed);
         let strangers: Vec<_> = (0..count).map(|_| stranger(rng, width)).collect();
         let crowd = clustered(rng, width, count);
@@ -111,7 +112,7 @@ fn few_pairs_at_the_least_similarity_have_too_many_differing_signs() {
     let rng = &mut StdRng::seed_from_u64(4);
     for width in [64, 192, 384] {
         for cosine in [0.8, 0.9, 0.98] {
-            let missed = (0..2_000)
+            let missed = (0..1_000)
                 .filter(|at| {
                     let mut axis = vec![0.001; width];
                     axis[at % width] = 1.0;
@@ -128,7 +129,7 @@ fn few_pairs_at_the_least_similarity_have_too_many_differing_signs() {
                     differ.count() as u64 > most
                 })
                 .count();
-            assert!(missed <= 1, "{width} at {cosine}: {missed} of 2,000");
+            assert!(missed <= 1, "{width} at {cosine}: {missed} of 1,000");
         }
     }
 }
@@ -233,6 +234,24 @@ fn a_reader_sees_one_published_state() {
     });
     // The last state stays, so both have met the pair at least once in their last round.
     assert!(sightings.iter().all(|seen| *seen > 0), "{sightings:?}");
+}
+
+/// Codes are whole numbers and bits are bits, so no set of instructions rounds differently.
+#[test]
+fn an_answer_does_not_depend_on_the_processor() {
+    let rng = &mut StdRng::seed_from_u64(6);
+    let vectors: Vec<_> = clustered(rng, 200, 600);
+    let narrowed: Vec<_> = vectors.iter().map(|vector| narrow(vector)).collect();
+    let all: Vec<_> = (0..).zip(narrowed.iter().map(Vec::as_slice)).collect();
+    let (native, mut plain) = (Index::new(200), Index::new(200));
+    plain.level = Level::baseline();
+    native.insert_all(&all).unwrap();
+    plain.insert_all(&all).unwrap();
+    for question in &narrowed[..50] {
+        let (a, b) = (native.nearest(question, 0.5), plain.nearest(question, 0.5));
+        assert_eq!(a[..], b[..]);
+        assert_eq!(a.len(), MOST);
+    }
 }
 
 #[test]
