@@ -215,7 +215,7 @@ fn trust_tightens_above_a_wrong_answer_and_never_loosens_without_proof() {
     assert_eq!(calibration.settle(&settings), Standing::Trusted(0.9));
 }
 
-/// The claim itself: on streams whose share is just above the bound, looked at all the time, hardly any is ever taken for better.
+/// The claim itself: on streams whose share is the bound itself, looked at all the time, hardly any is ever taken for better.
 ///
 /// Half of the streams are labelled throughout, half like one that serves from 0.94 on: one in twenty above, every one below.
 #[test]
@@ -228,9 +228,9 @@ fn a_false_claim_is_proven_in_one_stream_of_twenty_at_most() {
         let serving = seed % 2 == 1;
         let mut calibration = Calibration::default();
         for asked in 0..6_000 {
-            // Three in five at 0.95, wrong in 2 %; the others at 0.91, wrong in 5 %: 3.2 % from 0.90 on.
+            // Three in five at 0.95, wrong in 1.8 %; the others at 0.91, wrong in 4.8 %: 3 % from 0.90 on.
             let near = rng.random_bool(0.6);
-            let (similarity, share) = if near { (0.95, 0.02) } else { (0.91, 0.05) };
+            let (similarity, share) = if near { (0.95, 0.018) } else { (0.91, 0.048) };
             calibration.see(similarity);
             let audited = serving && near;
             if !audited || rng.random_bool(0.05) {
