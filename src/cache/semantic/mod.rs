@@ -6,3 +6,4 @@
 pub mod guards;
 pub mod index;
 pub mod policy;
+pub mod replay;

@@ -1,1 +1,0 @@
-//! Which stored texts are nearest to this one?

@@ -1,1 +1,0 @@
-//! From which similarity on is a stored answer served?
