@@ -14,7 +14,7 @@ use super::fault::DiskError;
 use super::file::unusable;
 use super::tenants;
 
-/// Rows that one call removes of either kind: some tens of milliseconds.
+/// Rows that one call removes of either kind: with what it gives back, a tenth of a second.
 const AT_ONCE: usize = 2_000;
 
 /// Pages that one call gives back: 16 MiB.
