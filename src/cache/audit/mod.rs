@@ -1,1 +1,19 @@
 //! How often is the semantic layer wrong?
+//!
+//! A share of its hits is asked afresh in the background, the two answers are compared, and what comes out is recorded and estimated.
+//! This folder decides and keeps; asking is the proxy's.
+//!
+//! # Invariants
+//! - A hit's chance of being audited is known and recorded, so that the estimate is of all hits.
+//! - What could not be told or could not be audited is shown as such and never counted as right.
+//! - An answer's text is recorded only where that was asked for.
+//! - Nothing here reads a clock or draws by itself, and nothing but `records` and `reading` touches a file.
+
+mod compare;
+mod judge;
+mod plain;
+mod short;
+mod structure;
+
+pub use compare::{Answer, Comparison, Ending, How, Reason, Shape, Verdict, compare};
+pub use judge::{judge_prompt, judge_verdict};
