@@ -9,11 +9,19 @@
 //! - An answer's text is recorded only where that was asked for.
 //! - Nothing here reads a clock or draws by itself, and nothing but `records` and `reading` touches a file.
 
+mod allowance;
+mod sample;
+
 mod compare;
 mod judge;
 mod plain;
 mod short;
 mod structure;
 
+mod consequence;
+
+pub use allowance::{Allowance, Held, Skip, Spending};
 pub use compare::{Answer, Comparison, Ending, How, Reason, Shape, Verdict, compare};
+pub use consequence::{Consequence, History, consequence};
 pub use judge::{judge_prompt, judge_verdict};
+pub use sample::{Draw, Hit, Sampler, Sampling, SamplingError};
