@@ -20,8 +20,14 @@ mod structure;
 
 mod consequence;
 
+mod drift;
+mod estimate;
+mod interval;
+
 pub use allowance::{Allowance, Held, Skip, Spending};
 pub use compare::{Answer, Comparison, Ending, How, Reason, Shape, Verdict, compare};
 pub use consequence::{Consequence, History, consequence};
+pub use drift::{Drift, Trend, drift};
+pub use estimate::{Accuracy, Estimate, Sums, Tally};
 pub use judge::{judge_prompt, judge_verdict};
 pub use sample::{Draw, Hit, Sampler, Sampling, SamplingError};
