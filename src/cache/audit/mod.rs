@@ -19,6 +19,10 @@ mod short;
 mod structure;
 
 mod consequence;
+mod ledger;
+mod reading;
+mod record;
+mod records;
 
 mod drift;
 mod estimate;
@@ -30,4 +34,8 @@ pub use consequence::{Consequence, History, consequence};
 pub use drift::{Drift, Trend, drift};
 pub use estimate::{Accuracy, Estimate, Sums, Tally};
 pub use judge::{judge_prompt, judge_verdict};
+pub use ledger::{Account, Audit, OTHER, Standing, WORKFLOWS};
+pub use reading::{Reading, read};
+pub use record::{Audited, Count, Record, Skipped, Texts, Unfit};
+pub use records::{Limits, Records, RecordsError};
 pub use sample::{Draw, Hit, Sampler, Sampling, SamplingError};
