@@ -8,6 +8,7 @@
 pub mod anthropic;
 pub mod bedrock;
 pub mod bridge;
+pub mod canonical;
 pub mod classify;
 mod claude;
 mod coded;
