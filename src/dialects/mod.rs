@@ -30,6 +30,7 @@ pub mod openai;
 pub mod overhear;
 pub mod passage;
 mod percent;
+pub mod replay;
 pub mod responses;
 pub mod retry_after;
 mod schema;
