@@ -152,7 +152,7 @@ fn is_one_thing(part: &Node<'_>) -> bool {
         (Some("text"), None) => true,
         (Some("functionCall"), None) => !part.asks("thought"),
         (Some(_), None) => !part.asks("thought") && !signed,
-        (None, _) => signed,
+        // A signature alone is read as one on nothing, whatever it was on.
         _ => false,
     }
 }

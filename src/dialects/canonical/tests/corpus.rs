@@ -69,13 +69,13 @@ pub(super) const CARRIED: &[(Endpoint, &str)] = &[
     (
         Endpoint::Generate,
         r#"{"systemInstruction":{"parts":[{"text":"Be brief."}]},
-            "contents":[{"role":"user","parts":[{"text":"What is this?"},{"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo="}},{"fileData":{"mimeType":"application/pdf","fileUri":"https://h/a.pdf"}}]},
+            "contents":[{"role":"user","parts":[{"text":"What is this?"},{"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo=","displayName":"a"}},{"fileData":{"mimeType":"application/pdf","fileUri":"https://h/a.pdf","displayName":"b"}}]},
             {"role":"model","parts":[{"text":"hm","thought":true},{"text":"Look:"},{"functionCall":{"name":"zoom","args":{"x":1}},"thoughtSignature":"c2ln"},{"functionCall":{"id":"c2","name":"wait"}}]},
             {"role":"user","parts":[{"functionResponse":{"name":"zoom","response":{"result":"bigger"}}},{"functionResponse":{"id":"c2","name":"wait","response":{"seconds":2,"ok":true}}}]},
             {"role":"model","parts":[{"text":"Done."}]},{"role":"user","parts":[{"text":"And now?"}]}],
             "tools":[{"functionDeclarations":[{"name":"zoom","description":"Zooms.","parameters":{"type":"OBJECT","properties":{"x":{"type":"INTEGER","nullable":true},"y":{"type":"ARRAY","minItems":"2","items":{"type":"STRING"}}},"required":["x"]}},{"name":"wait","parametersJsonSchema":{"type":"object"}}]}],
             "toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["zoom","wait"]}},
-            "generationConfig":{"temperature":0.5,"topP":0.25,"topK":3,"maxOutputTokens":77,"presencePenalty":0.5,"frequencyPenalty":0.75,"seed":-4,"stopSequences":["END","STOP"],
+            "generationConfig":{"temperature":0.5,"topP":0.25,"topK":3,"maxOutputTokens":77,"presencePenalty":0.5,"frequencyPenalty":0.75,"seed":-4,"candidateCount":1,"responseLogprobs":false,"responseModalities":["TEXT"],"stopSequences":["END","STOP"],
               "responseMimeType":"application/json","responseSchema":{"type":"OBJECT","properties":{"x":{"type":"STRING","enum":["a","b"],"description":"d"}}},"thinkingConfig":{"thinkingBudget":100,"includeThoughts":true}}}"#,
     ),
     (

@@ -112,9 +112,11 @@ fn is_idle(path: &str, before: &Value) -> bool {
     // Absent, they say the same.
     let usual = [
         ".n less",
-        ".modalities less",
-        ".modalities[0] less",
-        ".modalities[0] twice",
+        "odalities less",
+        "odalities[0] less",
+        "odalities[0] twice",
+        ".candidateCount less",
+        ".responseLogprobs less",
         ".verbosity less",
         ".truncation less",
         ".annotations less",
@@ -126,9 +128,17 @@ fn is_idle(path: &str, before: &Value) -> bool {
     let usual = ends(&usual) && {
         let kind = before.pointer(&pointer(path.trim_end_matches(" less")));
         let kind = kind.unwrap_or(&Value::Null);
-        path.contains(".modalities")
+        path.contains("odalities[")
             || kind.is_null()
-            || [json!(1), json!("medium"), json!("disabled"), json!([])].contains(kind)
+            || [
+                json!(1),
+                json!(false),
+                json!("medium"),
+                json!("disabled"),
+                json!([]),
+            ]
+            .contains(kind)
+            || [json!(["text"]), json!(["TEXT"])].contains(kind)
             || (ends(&[".type less"])
                 && [json!("message"), json!("custom"), json!("function")].contains(kind))
             || (ends(&[".role less"]) && *kind == json!("user"))
@@ -157,7 +167,7 @@ fn is_synonym(path: &str, before: &Value, after: &Value) -> bool {
     // A part's kind, by whoever writes it; whose turn a function's answer is.
     (path.ends_with(".type") && ["text", "input_text", "output_text"].contains(&value))
         || (path.ends_with(".role") && ["user", "tool", "function"].contains(&value))
-        || ([".mode", ".thinking_level"]
+        || ([".mode", ".thinking_level", "odalities[0]"]
             .iter()
             .any(|end| path.ends_with(end))
             && was.is_some_and(|was| was.eq_ignore_ascii_case(value)))

@@ -1,7 +1,10 @@
 //! Do requests that mean the same come out the same, whatever dialect they are in?
 
+use serde_json::Value;
+
 use super::super::Sameness;
 use super::canonical;
+use super::corpus::CARRIED;
 use crate::dialects::format::Endpoint::{
     self, Chat, Generate, Messages, Responses, StreamGenerate,
 };
@@ -339,4 +342,59 @@ fn names_of_calls_are_only_names() {
     assert_eq!(of("a", "b").frame, of("x", "y").frame);
     assert_eq!(of("a", "b").sameness, Sameness::Meaning);
     assert_eq!(of("a", "a").sameness, Sameness::Letter);
+}
+
+/// Google's names with underscores.
+fn in_snake_case(value: &Value, own: bool) -> Value {
+    match value {
+        Value::Array(list) => list.iter().map(|item| in_snake_case(item, own)).collect(),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| {
+                let snake = name.chars().fold(String::new(), |mut snake, letter| {
+                    if letter.is_ascii_uppercase() {
+                        snake.push('_');
+                    }
+                    snake.push(letter.to_ascii_lowercase());
+                    snake
+                });
+                // What the client names itself.
+                let theirs = ["args", "response", "parameters", "Schema"];
+                let within = !theirs.iter().any(|end| name.ends_with(end));
+                let name = if own { snake } else { name.clone() };
+                (name, in_snake_case(value, own && within))
+            });
+            Value::Object(fields.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// What the table takes for another way to write a name the reader must take for it, too.
+#[test]
+fn google_is_understood_in_both_ways() {
+    let mut changed = 0;
+    for (endpoint, json) in CARRIED {
+        if !matches!(endpoint, Generate | StreamGenerate) {
+            continue;
+        }
+        let value: Value = serde_json::from_str(json).unwrap();
+        let snake = in_snake_case(&value, true);
+        changed += u32::from(snake != value);
+        let (one, other) = (
+            canonical(*endpoint, json),
+            canonical(*endpoint, &snake.to_string()),
+        );
+        assert_eq!(one, other, "{snake}");
+        assert_eq!(other.sameness, Sameness::Meaning);
+    }
+    assert!(changed > 0);
+    let of = |name: &str| {
+        let json = format!(
+            r#"{{"contents":{{"parts":{{"text":"x"}}}},"generationConfig":{{"{name}":5}}}}"#
+        );
+        canonical(Generate, &json)
+    };
+    // Neither one nor the other is nothing that a reader knows.
+    assert_eq!(of("max_outputTokens").sameness, Sameness::Letter);
+    assert_eq!(of("max_output_tokens").sameness, Sameness::Meaning);
 }
