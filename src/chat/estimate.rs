@@ -6,6 +6,7 @@
 //! # Invariants
 //! - The estimate grows with the request: a longer text or one more part never makes it smaller.
 
+use super::answer::Answer;
 use super::part::{Media, Part, Source};
 use super::request::Request;
 
@@ -60,6 +61,16 @@ impl Request {
             tally.text(tool.description.as_deref().unwrap_or_default());
             tally.text(&tool.schema.to_string());
         }
+        tally.tokens().max(1)
+    }
+}
+
+impl Answer {
+    /// Returns about how many output tokens the answer has; at least 1.
+    #[must_use]
+    pub fn estimated_tokens(&self) -> u64 {
+        let mut tally = Tally::default();
+        self.parts.iter().for_each(|part| tally.part(part));
         tally.tokens().max(1)
     }
 }
@@ -177,6 +188,16 @@ mod tests {
         ] {
             assert_eq!(one(part.clone()), tokens, "{part:?}");
         }
+    }
+
+    #[test]
+    fn answers_count_as_what_they_say() {
+        let answer = Answer {
+            parts: vec![Part::text("abcd"), Part::Refusal("efgh".to_owned())],
+            ..Answer::default()
+        };
+        assert_eq!(answer.estimated_tokens(), 2);
+        assert_eq!(Answer::default().estimated_tokens(), 1);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod event;
 mod loss;
 mod part;
 mod request;
+mod unfold;
 mod usage;
 
 pub use answer::{Answer, Stop};
@@ -25,4 +26,5 @@ pub use part::{Maker, Media, Part, Signature, Source};
 pub use request::{
     Effort, Message, OutputFormat, Reasoning, Request, Role, Sampling, Tool, ToolChoice,
 };
+pub use unfold::unfold;
 pub use usage::Usage;

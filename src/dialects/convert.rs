@@ -201,7 +201,9 @@ pub fn read_answer(format: Format, body: &[u8]) -> Result<Answer, Malformed> {
     }
 }
 
-fn write_answer(format: Format, answer: &Answer, frame: &Frame, asked: &[u8]) -> Vec<u8> {
+/// An answer as a client of this format is told it, who asked `asked`.
+#[must_use]
+pub fn write_answer(format: Format, answer: &Answer, frame: &Frame, asked: &[u8]) -> Vec<u8> {
     match format {
         Format::Completions => openai::completions::write(answer, frame),
         Format::Responses => {
@@ -222,8 +224,15 @@ pub fn bridge(
     request_id: &str,
     asked: &[u8],
 ) -> Bridge {
+    let writer = writer(client, frame, asked);
+    Bridge::new(source(provider), writer, (provider, client), request_id)
+}
+
+/// How a stream of this format is written for a client that asked `asked`.
+#[must_use]
+pub fn writer(client: Format, frame: &Frame, asked: &[u8]) -> Box<dyn WriteEvents> {
     let frame = frame.clone();
-    let writer: Box<dyn WriteEvents> = match client {
+    match client {
         Format::Completions => Box::new(openai::completions::Writer::new(frame)),
         Format::Responses => {
             let names = responses::names::names(asked);
@@ -232,8 +241,7 @@ pub fn bridge(
         Format::Messages => Box::new(anthropic::events::Writer::new(frame)),
         Format::Generate => Box::new(gemini::events::Writer::new(frame)),
         _ => Box::new(openai::events::Writer::new(frame)),
-    };
-    Bridge::new(source(provider), writer, (provider, client), request_id)
+    }
 }
 
 /// How a provider's stream of this format is read.

@@ -8,6 +8,7 @@
 pub mod anthropic;
 pub mod bedrock;
 pub mod bridge;
+pub mod canonical;
 pub mod classify;
 mod claude;
 mod coded;
@@ -29,6 +30,7 @@ pub mod openai;
 pub mod overhear;
 pub mod passage;
 mod percent;
+pub mod replay;
 pub mod responses;
 pub mod retry_after;
 mod schema;
