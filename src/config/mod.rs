@@ -8,6 +8,7 @@
 //! - No secret is ever printed, and no value from the environment.
 //! - Everything but [`load()`] and [`Watch`] is a function of its arguments.
 
+mod cache;
 mod expand;
 mod expression;
 mod governance;
@@ -38,6 +39,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub use cache::{Audit, Cache, Caching, Embedder, Layers, Sharing, Start};
 pub use expression::Expression;
 pub use governance::{Governance, Sync, UnknownPrice};
 pub use load::{load, parse};

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::schema::{self, choices, definition};
 
 /// The order of the top-level tables: as an operator meets them.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "server",
     "admin",
     "timeouts",
@@ -23,6 +23,7 @@ const ORDER: [&str; 16] = [
     "providers",
     "models",
     "workflows",
+    "cache",
     "governance",
     "customers",
     "teams",

@@ -16,6 +16,7 @@ use http::{HeaderName, HeaderValue};
 use scoring::ceiling::ToldLimits;
 use scoring::retry::RetryPolicy;
 
+use super::cache::Caching;
 use super::rules::Rule;
 use super::secret::Secret;
 use super::settings::Timeouts;
@@ -85,6 +86,8 @@ pub struct Model {
     pub workflow: Option<Workflow>,
     /// What becomes of a stream that breaks off.
     pub stream_recovery: StreamRecovery,
+    /// What is kept of its answers, and for whom.
+    pub cache: Caching,
     /// The clocks of its attempts.
     pub timeouts: Timeouts,
     /// Attempts and back-off of its requests.
@@ -307,6 +310,7 @@ impl Model {
             rules: Vec::new(),
             workflow: None,
             stream_recovery: StreamRecovery::default(),
+            cache: Caching::default(),
             timeouts: Timeouts::default(),
             retry: RetryPolicy::default(),
         }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use scoring::retry::RetryPolicy;
 use scoring::tuning::Tuning;
 
+use super::cache::Cache;
 use super::governance::Governance;
 use super::prices::PriceOverride;
 use super::routes::{Model, Provider};
@@ -39,6 +40,8 @@ pub struct Config {
     pub providers: Vec<Provider>,
     /// What clients may ask for, in the order written.
     pub models: Vec<Model>,
+    /// What all cached answers share.
+    pub cache: Cache,
     /// How virtual keys are asked for, and how money is kept.
     pub governance: Governance,
     /// Customers, teams and virtual keys.

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod cache;
 mod golden;
 mod meaning;
 mod mistakes;

@@ -7,6 +7,7 @@
 //! - Unknown keys are refused.
 //! - Every field has a description; a test says so.
 
+mod cache;
 mod constants;
 mod governance;
 mod routes;
@@ -17,6 +18,10 @@ use schemars::JsonSchema;
 use scoring::retry::RetryPolicy;
 use scoring::tuning::Tuning;
 use serde::Deserialize;
+
+pub(super) use cache::{
+    RawAudit, RawCache, RawCaching, RawEmbedder, RawLayers, RawSharing, RawStart,
+};
 
 pub(super) use governance::{RawGovernance, RawPrice, RawSync, RawUnknownPrice};
 
@@ -63,6 +68,8 @@ pub(super) struct RawConfig {
     pub(super) models: Named<RawModel>,
     /// Endpoints of their own, by name: a model with parameters, instructions, limits and rules that hold for every request.
     pub(super) workflows: Named<RawWorkflow>,
+    /// The response cache: what all cached answers share.
+    pub(super) cache: RawCache,
     /// How virtual keys are asked for, and how money is kept.
     pub(super) governance: Option<RawGovernance>,
     /// Who is billed, by name.

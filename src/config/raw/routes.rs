@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::super::routes::{Key, Provider, RouteSpec};
 use super::super::units::written_duration;
 use super::super::written::{At, Named, Period, Place, SecretText};
-use super::{RawBudget, RawModelRetry, RawRule, RawTimeouts};
+use super::{RawBudget, RawCaching, RawModelRetry, RawRule, RawTimeouts};
 
 /// A provider: one origin, the dialect it speaks and the keys held there.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -100,6 +100,9 @@ pub(in crate::config) struct RawModel {
     /// What becomes of a stream that breaks off: the client is told (`error`), another route begins anew and only what is new is sent if the beginning is the same (`restart`), or another route is asked to go on, and one that refuses to is followed by one that begins anew (`continue`). Only text is taken up, within the request's attempts, its time and the retry budget; a tool call that has begun, or for Anthropic's and the Responses API's clients a thought that is not finished, is not. Usage is then that of the whole answer, with the input of the route that ended it. The last two rewrite streams instead of passing them byte by byte, but for requests of which that would lose something (several choices, `logprobs`).
     #[schemars(extend("default" = "error"))]
     pub(in crate::config) stream_recovery: Option<At<RawStreamRecovery>>,
+    /// What is kept of the answers, and for whom. Nothing is unless it is written.
+    #[serde(default)]
+    pub(in crate::config) cache: RawCaching,
     /// Clocks of its requests, where they differ from `[timeouts]`.
     #[serde(default)]
     pub(in crate::config) timeouts: RawTimeouts,

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
 use super::super::written::{At, Named};
-use super::{RawModelRetry, RawStreamRecovery, RawTimeouts};
+use super::{RawCaching, RawModelRetry, RawStreamRecovery, RawTimeouts};
 
 /// A named endpoint, `/v1/workflows/NAME`, and a model name, `workflows/NAME`: a model with a part of each request written already.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -34,6 +34,9 @@ pub(in crate::config) struct RawWorkflow {
     pub(in crate::config) limits: RawLimits,
     /// What becomes of a stream that breaks off. The default is the model's own.
     pub(in crate::config) stream_recovery: Option<At<RawStreamRecovery>>,
+    /// What is kept of the answers, and for whom, where it differs from the model's.
+    #[serde(default)]
+    pub(in crate::config) cache: RawCaching,
     /// Clocks of its requests, where they differ from the model's.
     #[serde(default)]
     pub(in crate::config) timeouts: RawTimeouts,

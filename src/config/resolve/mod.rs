@@ -8,6 +8,7 @@
 //! - The result is used only if nothing was reported.
 
 mod allowance;
+mod cache;
 mod governance;
 mod graph;
 mod made;
@@ -37,6 +38,7 @@ use super::settings::{Admin, Config, Log, LogFormat, LogLevel, Server, Timeouts,
 use super::source::Source;
 use super::units::written_duration;
 use super::written::{At, Period, SecretText};
+use models::index;
 use tenants::named;
 
 /// Smallest `max_head`, bytes: the HTTP reader's own buffer.
@@ -82,6 +84,8 @@ pub(super) fn resolve(
     resolver.stand_ins(&raw);
     let models = resolver.models(&raw, &providers, timeouts, retry);
     let governance = resolver.governance(raw.governance.as_ref());
+    let cache = resolver.cache(&raw.cache, &governance.data, &index(&raw.models));
+    resolver.meanings(&models, &cache);
     let tenants = resolver.tenants(&raw, &providers, &models);
     let prices = resolver.prices(&raw);
     Config {
@@ -92,6 +96,7 @@ pub(super) fn resolve(
         tuning,
         providers,
         models,
+        cache,
         governance,
         tenants,
         prices,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use scoring::retry::RetryPolicy;
 
+use super::super::cache::Caching;
 use super::super::nearest::nearest;
 use super::super::raw::{RawConfig, RawModel, RawRoute, RawStreamRecovery};
 use super::super::report::Problem;
@@ -71,6 +72,7 @@ impl Resolver<'_, '_> {
                     self.model_named(at, &format!("{path}.larger_context"), &model_index)
                 }),
                 stream_recovery: recovery(raw.stream_recovery.as_ref()).unwrap_or_default(),
+                cache: self.caching(&raw.cache, &format!("{path}.cache"), &Caching::default()),
                 timeouts: self.timeouts(&raw.timeouts, &format!("{path}.timeouts"), timeouts),
                 retry: self.model_retry(&raw.retry, &format!("{path}.retry"), retry),
                 ..Model::new(&*name.value, routes)
@@ -297,7 +299,7 @@ fn route(raw: &RawRoute, provider: usize, model: &str) -> RouteSpec {
     }
 }
 
-fn index<T>(named: &Named<T>) -> Index<'_> {
+pub(super) fn index<T>(named: &Named<T>) -> Index<'_> {
     let names = named.0.iter().enumerate();
     names
         .map(|(index, (name, _))| (name.value.as_str(), index))

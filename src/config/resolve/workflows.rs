@@ -59,6 +59,7 @@ impl Resolver<'_, '_> {
                 larger_context: base.larger_context,
                 stream_recovery: recovery(raw.stream_recovery.as_ref())
                     .unwrap_or(base.stream_recovery),
+                cache: self.caching(&raw.cache, &format!("{path}.cache"), &base.cache),
                 timeouts: self.timeouts(&raw.timeouts, &format!("{path}.timeouts"), base.timeouts),
                 retry: self.model_retry(&raw.retry, &format!("{path}.retry"), base.retry),
                 routes: base.routes,
