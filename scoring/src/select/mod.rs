@@ -18,9 +18,11 @@ mod explain;
 mod lanes;
 mod pool;
 mod survey;
+mod thrift;
 
 pub use explain::{Explained, Explanation, explain};
 pub use pool::{Candidate, MAX_CANDIDATES, Pool};
+pub use thrift::all_but_cheapest;
 
 use rand::{Rng, RngExt};
 
