@@ -257,6 +257,7 @@ impl Bridge {
     fn carry(&mut self, event: Event, crossing: &mut Crossing) -> Result<(), Unfit> {
         let content = event.is_content();
         crossing.content |= content;
+        self.progress.refused |= matches!(event, Event::Refusal(_));
         self.progress.note(&Seen {
             content,
             finished: matches!(event, Event::Finish { .. }),

@@ -89,6 +89,8 @@ pub struct Progress {
     pub done: bool,
     /// Events that could not be understood and were dropped.
     pub bad_events: u32,
+    /// The model has refused, which the client's dialect may not be able to say.
+    pub refused: bool,
 }
 
 impl Progress {

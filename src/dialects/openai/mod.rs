@@ -19,6 +19,6 @@ pub mod request;
 pub mod response;
 pub mod splice;
 mod template;
-mod thoughts;
+pub(super) mod thoughts;
 mod tokens;
 pub mod watch;

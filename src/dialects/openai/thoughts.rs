@@ -93,6 +93,20 @@ pub(super) fn scatter(text: String, signature: Option<&str>) -> Vec<Part> {
     parts
 }
 
+/// Whether no signature is lost when thoughts are scattered.
+pub(in super::super) fn are_whole(text: &str, signature: &str) -> bool {
+    let signed = |part: &&Part| match part {
+        Part::Thinking { signature, .. } => signature.is_some(),
+        part => matches!(part, Part::Redacted(_)),
+    };
+    let marks = lines(signature).map_or(1, |marks| marks.len());
+    scatter(text.to_owned(), Some(signature))
+        .iter()
+        .filter(signed)
+        .count()
+        == marks
+}
+
 /// A line for a signature, with the bytes of text since the line before.
 pub(super) fn line(count: usize, kind: Kind, signature: &Signature) -> String {
     let kind = match kind {

@@ -20,7 +20,7 @@ use bytes::Bytes;
 
 pub use examine::{Examined, examine};
 pub use pieces::pieces;
-pub use read::Flaw;
+pub use read::{Flaw, is_readable};
 pub use retell::retell;
 
 use super::format::Format;

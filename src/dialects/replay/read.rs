@@ -2,14 +2,16 @@
 //!
 //! # Invariants
 //! - An answer is whole only if its dialect's end is there: a stream without it was cut, wherever that was.
+//! - What the maker of a call signed it with is the call's, wherever a dialect has a place for it.
 //! - Nothing is passed over: an event that cannot be read, or comes after the end, makes the whole unfit.
 
 use bytes::Bytes;
+use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Form, Told};
-use crate::chat::{Answer, Event, fold};
+use crate::chat::{Answer, Event, Maker, Part, fold};
 use crate::dialects::convert;
 use crate::dialects::format::Format;
 use crate::dialects::meeting::{Mark, ReadEvents};
@@ -63,7 +65,8 @@ impl Flaw {
 }
 
 /// Whether answers of this format can be read.
-pub(super) const fn is_readable(format: Format) -> bool {
+#[must_use]
+pub const fn is_readable(format: Format) -> bool {
     matches!(
         format,
         Format::Chat | Format::Messages | Format::Responses | Format::Generate
@@ -72,6 +75,30 @@ pub(super) const fn is_readable(format: Format) -> bool {
 
 /// Reads an answer of a format that can be read.
 pub(super) fn read(told: &Told<'_>) -> Result<Answer, Flaw> {
+    let mut answer = read_as_told(told)?;
+    answer.parts = with_signed_calls(answer.parts);
+    Ok(answer)
+}
+
+/// Puts a signature of Google's that stands alone before a call onto the call: some dialects have no other place for it.
+fn with_signed_calls(parts: Vec<Part>) -> Vec<Part> {
+    let google = |part: &mut Part| matches!(part, Part::Redacted(by) if by.maker == Maker::Google);
+    let mut signed = Vec::with_capacity(parts.len());
+    for mut part in parts {
+        if let Part::ToolCall {
+            signature: signature @ None,
+            ..
+        } = &mut part
+            && let Some(Part::Redacted(by)) = signed.pop_if(google)
+        {
+            *signature = Some(by);
+        }
+        signed.push(part);
+    }
+    signed
+}
+
+fn read_as_told(told: &Told<'_>) -> Result<Answer, Flaw> {
     match told.form {
         Form::Whole => whole(told.format, told.bytes),
         Form::Stream => {
@@ -221,6 +248,9 @@ impl Stream {
 
     /// Looks at what the reader passes over: when the answer was made, and whether there are several.
     fn look(&mut self, data: &[u8]) -> Result<(), Flaw> {
+        if self.created.is_some() && is_first_choice(data) {
+            return Ok(());
+        }
         let Ok(chunk) = serde_json::from_slice::<Chunk>(data) else {
             return Ok(());
         };
@@ -247,6 +277,20 @@ impl Stream {
     }
 }
 
+/// Whether an event certainly numbers nothing but the first of whatever it holds, without being read.
+fn is_first_choice(data: &[u8]) -> bool {
+    const NAME: &[u8] = b"\"index\"";
+    // The name could be written with escapes.
+    let plain = memmem::find(data, b"\\u00").is_none();
+    plain
+        && memmem::find_iter(data, NAME).all(|at| {
+            let behind = data.get(at + NAME.len()..).unwrap_or_default();
+            let value = behind.trim_ascii_start().strip_prefix(b":");
+            let value = value.map(<[u8]>::trim_ascii_start);
+            matches!(value, Some([b'0', b',' | b'}' | b' ', ..]))
+        })
+}
+
 #[derive(Deserialize)]
 struct Chunk {
     #[serde(default)]
@@ -267,4 +311,33 @@ struct Numbered {
 struct Begun {
     #[serde(default)]
     created_at: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_choices_are_seen_however_they_are_numbered() {
+        let check = |index: &str, certain: bool| {
+            let event = format!(r#"{{"created":7,"choices":[{{{index},"delta":{{}}}}]}}"#);
+            assert_eq!(is_first_choice(event.as_bytes()), certain, "{event}");
+            let mut stream = Stream::new(Format::Chat);
+            let first = br#"{"created":7,"choices":[{"index":0,"delta":{"content":"a"}}]}"#;
+            stream.take(None, first).unwrap();
+            let chunk: Chunk = serde_json::from_str(&event).unwrap();
+            let several = chunk.choices.iter().flatten().any(|it| it.index > 0);
+            let taken = stream.take(None, event.as_bytes());
+            assert_eq!(taken == Err(Flaw::Several), several, "{event}");
+        };
+        check(r#""index":0"#, true);
+        check("\"index\" :\t0 ", true);
+        check(r#""finish_reason":null"#, true);
+        check(r#""text":"say \"index\":1","index":0"#, true);
+        check(r#""index":1"#, false);
+        check(r#""index": 10"#, false);
+        check(r#""ind\u0065x":1"#, false);
+        check(r#""index":0},{"index":1"#, false);
+        check("\"index\":0\n", false);
+    }
 }

@@ -351,6 +351,58 @@ fn an_answer_keeps_its_own_name_and_time() {
     assert_eq!(response["created_at"], 1_600_000_000);
 }
 
+/// A call that its maker signed is signed in every dialect, since Google's models ask for it back with the call.
+#[test]
+fn a_call_keeps_its_signature() {
+    let call = Part::ToolCall {
+        id: "call_1".to_owned(),
+        name: "f".to_owned(),
+        arguments: r#"{"q":1}"#.to_owned(),
+        signature: Some(Signature::new(Maker::Google, "c2ln")),
+    };
+    let answer = Answer {
+        parts: vec![call.clone()],
+        stop: Stop::Tools,
+        ..rich()
+    };
+    let first = convert::write_answer(Format::Generate, &answer, &frame(), b"{}");
+    let told = Told {
+        format: Format::Generate,
+        form: Form::Whole,
+        bytes: &first.into(),
+    };
+    for (name, format) in FORMATS {
+        for form in forms(format) {
+            let bytes = retell(&told, (format, *form), &frame(), b"{}").unwrap();
+            let told = Told {
+                format,
+                form: *form,
+                bytes: &bytes,
+            };
+            for (other, to) in FORMATS {
+                for manner in forms(to) {
+                    let bytes = retell(&told, (to, *manner), &frame(), b"{}").unwrap();
+                    let again = Told {
+                        format: to,
+                        form: *manner,
+                        bytes: &bytes,
+                    };
+                    let parts = read(&again).unwrap().parts;
+                    let what = format!("{name} {form:?} as {other} {manner:?}");
+                    assert_eq!(parts, std::slice::from_ref(&call), "{what}");
+                    let text = String::from_utf8_lossy(&bytes);
+                    let own = match to {
+                        Format::Generate => "thoughtSignature\":\"c2ln",
+                        Format::Chat => "thought_signature\":\"c2ln",
+                        _ => "trimtab:google:",
+                    };
+                    assert!(text.contains(own), "{what}: {text}");
+                }
+            }
+        }
+    }
+}
+
 /// The usage at the end of a chat completion's stream is each client's own wish.
 #[test]
 fn usage_is_told_to_whom_it_was_asked_by() {

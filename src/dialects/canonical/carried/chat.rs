@@ -4,6 +4,7 @@
 //! names of speakers, and the wishes about thinking that only some vendors know.
 //!
 //! `store` and `metadata` change no answer and are not told back in it, so they are left out.
+//! So is what OpenAI's SDKs leave in a turn that they gathered from a stream: the place of a call, and what they made of its words.
 //!
 //! # Invariants
 //! - Where two fields say the same thing, only one of them may be there: the reader keeps one.
@@ -14,6 +15,7 @@ use super::shape::Shape::{
 };
 use super::shape::{Field, Shape, idle, may, must};
 use crate::dialects::canonical::tree::Node;
+use crate::dialects::openai::thoughts;
 
 /// Every effort that has a name.
 pub(super) const EFFORTS: Shape =
@@ -84,6 +86,8 @@ static MESSAGE: Shape = Also(
                     may("annotations", Nothing),
                     may("audio", Nothing),
                     may("function_call", Nothing),
+                    may("extra_content", Fields(&[may("trimtab", CARRIED)])),
+                    idle("parsed", Json),
                     CACHE,
                 ],
             ),
@@ -124,6 +128,12 @@ static FILE: Shape = Fields(&[
     may("filename", Words),
 ]);
 
+/// What thoughts were signed with, as this gateway tells it.
+const CARRIED: Shape = Fields(&[must("signature", Words)]);
+
+/// What Google's models sign their calls with.
+const SIGNED: Shape = Fields(&[may("thought_signature", Words)]);
+
 static CALL: Shape = Kinds(
     "type",
     Some("function"),
@@ -133,8 +143,14 @@ static CALL: Shape = Kinds(
             must("id", Words),
             must(
                 "function",
-                Fields(&[must("name", Words), may("arguments", Text)]),
+                Fields(&[
+                    must("name", Words),
+                    may("arguments", Text),
+                    idle("parsed_arguments", Json),
+                ]),
             ),
+            may("extra_content", Fields(&[may("google", SIGNED)])),
+            idle("index", Number),
         ],
     )],
 );
@@ -207,11 +223,19 @@ fn has_one_limit(request: &Node<'_>) -> bool {
     request.get("max_tokens").is_none() || request.get("max_completion_tokens").is_none()
 }
 
-/// Whether a turn says anything: the reader leaves one that does not out.
+/// Whether a turn says anything, since the reader leaves one that does not out, and all of it is read.
 fn speaks(message: &Node<'_>) -> bool {
     let said = ["content", "reasoning_content", "refusal", "tool_calls"];
     message.get("role").and_then(Node::text) != Some("assistant")
-        || said.into_iter().any(|name| message.asks(name))
+        || (said.into_iter().any(|name| message.asks(name)) && is_signed_whole(message))
+}
+
+/// Whether a turn's thoughts are those that were signed: its reader drops signatures that do not fit them.
+fn is_signed_whole(message: &Node<'_>) -> bool {
+    let extra = message.get("extra_content");
+    let carried = extra.and_then(|extra| extra.get("trimtab")?.get("signature")?.text());
+    let thought = message.get("reasoning_content").and_then(Node::text);
+    carried.is_none_or(|signature| thoughts::are_whole(thought.unwrap_or_default(), signature))
 }
 
 /// Whether a file is in one place.

@@ -5,7 +5,10 @@
 //!
 //! # Invariants
 //! - A part holds one thing: of several the reader may forget one.
+//! - What a model leaves empty beside what it says is passed over: Google's streams end with an empty text, and its SDKs keep it.
 //! - That a tool's answer is a text alone under `result` or `output` is a way to write that text, and `error` one that failed.
+
+use std::slice;
 
 use super::shape::Shape::{
     Also, Any, Fields, Flag, Json, List, Name, No, Nothing, Number, Object, OneOrMany, Text, Whole,
@@ -25,7 +28,7 @@ const SKIPPED: [&str; 2] = [
 
 /// The request.
 pub(super) static REQUEST: Shape = Fields(&[
-    must("contents", OneOrMany(&CONTENT)),
+    must("contents", Also(all_speak, &CONTENTS)),
     may("systemInstruction", SYSTEM),
     may("tools", Any(&[List(&TOOL), TOOL])),
     may(
@@ -40,19 +43,24 @@ pub(super) static REQUEST: Shape = Fields(&[
     idle("store", Flag),
 ]);
 
+static CONTENTS: Shape = OneOrMany(&CONTENT);
+
 static CONTENT: Shape = Fields(&[
     may("role", Word(&["user", "model", "function", "tool"])),
     must("parts", OneOrMany(&PART)),
 ]);
 
-const SYSTEM: Shape = Fields(&[idle("role", Text), must("parts", OneOrMany(&PART))]);
+const SYSTEM: Shape = Also(
+    speaks,
+    &Fields(&[idle("role", Text), must("parts", OneOrMany(&PART))]),
+);
 
 static PART: Shape = Also(is_one_thing, &ANY_PART);
 
 static ANY_PART: Shape = Fields(&[
-    may("text", Words),
+    may("text", Text),
     may("thought", Flag),
-    may("thoughtSignature", Also(is_signed, &Words)),
+    may("thoughtSignature", Words),
     may(
         "inlineData",
         Fields(&[
@@ -130,10 +138,43 @@ static CONFIG: Shape = Fields(&[
     ),
 ]);
 
-fn is_signed(signature: &Node<'_>) -> bool {
-    signature
-        .text()
-        .is_some_and(|text| !SKIPPED.contains(&text))
+/// A list's items, or what stands in place of a list.
+fn all<'n, 'a>(one_or_many: &'n Node<'a>) -> &'n [Node<'a>] {
+    match one_or_many {
+        Node::List(list) => list,
+        one => slice::from_ref(one),
+    }
+}
+
+/// Whether a signature stands there; what stands in for one is none.
+fn is_signed(part: &Node<'_>) -> bool {
+    let signature = part.get("thoughtSignature").and_then(Node::text);
+    signature.is_some_and(|text| !SKIPPED.contains(&text))
+}
+
+/// Whether a part is an empty text: its reader leaves it out.
+fn is_silent(part: &Node<'_>) -> bool {
+    part.get("text").and_then(Node::text) == Some("") && !is_signed(part)
+}
+
+/// Whether nothing in a content is left out.
+fn speaks(content: &Node<'_>) -> bool {
+    let parts = content.get("parts").map(all).unwrap_or_default();
+    !parts.iter().any(is_silent)
+}
+
+/// Whether every turn says something, and only a model's has something empty in it: its contents in a row are one turn.
+fn all_speak(contents: &Node<'_>) -> bool {
+    let is_model = |content: &Node<'_>| content.get("role").and_then(Node::text) == Some("model");
+    all(contents)
+        .chunk_by(|one, next| is_model(one) && is_model(next))
+        .all(|turn| {
+            let says = |content: &Node<'_>| {
+                let parts = content.get("parts").map(all).unwrap_or_default();
+                !parts.iter().all(is_silent)
+            };
+            turn.iter().all(speaks) || (turn.iter().all(is_model) && turn.iter().any(says))
+        })
 }
 
 /// Whether a part holds one thing, and thoughts are words.
@@ -147,7 +188,7 @@ fn is_one_thing(part: &Node<'_>) -> bool {
     ];
     let mut held = things.into_iter().filter(|name| part.get(name).is_some());
     let (first, second) = (held.next(), held.next());
-    let signed = part.get("thoughtSignature").is_some();
+    let signed = is_signed(part);
     match (first, second) {
         (Some("text"), None) => true,
         (Some("functionCall"), None) => !part.asks("thought"),

@@ -189,6 +189,74 @@ const GROUPS: &[&[(Endpoint, &str)]] = &[
             r#"{"contents":[{"parts":{"text":"x"}},{"role":"model","parts":[{"text":"hm","thought":true},{"text":"y"}]},{"parts":{"text":"z"}}],"generationConfig":{"seed":5}}"#,
         ),
     ],
+    // What SDKs send with a call's result: the turn as they gathered it from a stream, or got it whole.
+    &[
+        (
+            Chat,
+            r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":null,"refusal":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{\"q\":\"é\"}"}}]},
+              {"role":"tool","tool_call_id":"c1","content":"clear"}],"max_completion_tokens":9}"#,
+        ),
+        (
+            Chat,
+            r#"{"messages":[{"role":"user","content":"x"},{"content":"","refusal":null,"role":"assistant","annotations":null,"audio":null,"function_call":null,"parsed":null,
+              "tool_calls":[{"id":"c1","function":{"arguments":"{\"q\": \"é\"}","name":"f","parsed_arguments":{"q":"é"}},"type":"function","index":0}]},
+              {"role":"tool","tool_call_id":"c1","content":"clear"}],"max_completion_tokens":9,"stream":true}"#,
+        ),
+        (
+            Messages,
+            r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"id":"c1","input":{"q":"é"},"name":"f","type":"tool_use"}]},
+              {"role":"user","content":[{"type":"tool_result","tool_use_id":"c1","content":"clear"}]}],"max_tokens":9}"#,
+        ),
+        (
+            Generate,
+            r#"{"contents":[{"parts":[{"text":"x"}],"role":"user"},{"parts":[{"functionCall":{"id":"c1","name":"f","args":{"q":"é"}},"thoughtSignature":"c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="}],"role":"model"},
+              {"parts":[{"functionResponse":{"id":"c1","name":"f","response":{"result":"clear"}}}],"role":"user"}],"generationConfig":{"maxOutputTokens":9}}"#,
+        ),
+        (
+            StreamGenerate,
+            r#"{"contents":[{"parts":[{"text":"x"}],"role":"user"},{"parts":[{"text":""},{"functionCall":{"id":"c1","name":"f","args":{"q":"é"}},"thoughtSignature":"skip_thought_signature_validator"}],"role":"model"},{"parts":[{"text":""}],"role":"model"},
+              {"parts":[{"functionResponse":{"id":"c1","name":"f","response":{"result":"clear"}}}],"role":"user"}],"generationConfig":{"maxOutputTokens":9}}"#,
+        ),
+    ],
+    // The same, signed by one of Google's models.
+    &[
+        (
+            Chat,
+            r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"c1","function":{"name":"f"},"extra_content":{"google":{"thought_signature":"c2ln"}}}]},
+              {"role":"tool","tool_call_id":"c1","content":"clear"}]}"#,
+        ),
+        (
+            Generate,
+            r#"{"contents":[{"parts":[{"text":"x"}]},{"parts":[{"functionCall":{"name":"f"},"thoughtSignature":"c2ln"}],"role":"model"},
+              {"parts":[{"functionResponse":{"name":"f","response":{"result":"clear"}}}]}]}"#,
+        ),
+    ],
+    // Thoughts that Anthropic's models have signed or withheld.
+    &[
+        (
+            Messages,
+            r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"thinking","thinking":"hé","signature":"c2ln"},{"type":"text","text":"y"}]},{"role":"user","content":"z"}]}"#,
+        ),
+        (
+            Chat,
+            r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","reasoning_content":"hé","content":"y","extra_content":{"trimtab":{"signature":"trimtab:anthropic::c2ln"}}},{"role":"user","content":"z"}]}"#,
+        ),
+        // As it is gathered from a stream.
+        (
+            Chat,
+            r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","reasoning_content":"hé","content":"y","extra_content":{"trimtab":{"signature":"3 signed trimtab:anthropic::c2ln\n"}}},{"role":"user","content":"z"}]}"#,
+        ),
+    ],
+    &[
+        (
+            Messages,
+            r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"redacted_thinking","data":"c2ln"},{"type":"text","text":"y"}]},{"role":"user","content":"z"}]}"#,
+        ),
+        (
+            Chat,
+            r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"y","extra_content":{"trimtab":{"signature":"0 redacted trimtab:anthropic::c2ln\n"}}},{"role":"user","content":"z"}]}"#,
+        ),
+    ],
 ];
 
 #[test]
@@ -295,6 +363,38 @@ const ALIKE: &[(Endpoint, &str, &str)] = &[
         Generate,
         r#"{"contents":{"parts":{"text":"x"}},"toolConfig":{"functionCallingConfig":{"mode":"VALIDATED"}}}"#,
         r#"{"contents":{"parts":{"text":"x"}},"toolConfig":{"functionCallingConfig":{"mode":"AUTO"}}}"#,
+    ),
+    // Signatures that do not fit the thoughts are dropped where they are read.
+    (
+        Chat,
+        r#"{"messages":[{"role":"assistant","reasoning_content":"h","content":"y","extra_content":{"trimtab":{"signature":"9 signed trimtab:anthropic::c2ln\n"}}}]}"#,
+        r#"{"messages":[{"role":"assistant","reasoning_content":"h","content":"y"}]}"#,
+    ),
+    // A turn that says nothing is a turn, and so is a signature without words.
+    (
+        Generate,
+        r#"{"contents":[{"parts":{"text":"x"}},{"role":"model","parts":{"text":""}},{"parts":{"text":"y"}}]}"#,
+        r#"{"contents":[{"parts":{"text":"x"}},{"parts":{"text":"y"}}]}"#,
+    ),
+    (
+        Generate,
+        r#"{"contents":[{"parts":[{"text":"x"},{"text":""}]}]}"#,
+        r#"{"contents":[{"parts":[{"text":"x"}]}]}"#,
+    ),
+    (
+        Generate,
+        r#"{"systemInstruction":{"parts":{"text":""}},"contents":{"parts":{"text":"x"}}}"#,
+        r#"{"contents":{"parts":{"text":"x"}}}"#,
+    ),
+    (
+        Generate,
+        r#"{"contents":[{"role":"model","parts":[{"text":"x"},{"text":"","thoughtSignature":"c2ln"}]}]}"#,
+        r#"{"contents":[{"role":"model","parts":[{"text":"x"}]}]}"#,
+    ),
+    (
+        Chat,
+        r#"{"messages":[{"role":"assistant","tool_calls":[{"id":"c1","function":{"name":"f"},"extra_content":{"google":{"thought_signature":"c2ln"}}}]}]}"#,
+        r#"{"messages":[{"role":"assistant","tool_calls":[{"id":"c1","function":{"name":"f"}}]}]}"#,
     ),
     (
         Responses,
