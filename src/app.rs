@@ -7,7 +7,9 @@
 //! - Every task is named here and ends with the drain.
 //! - A configuration that cannot be served never replaces one that can.
 
+mod answers;
 mod books;
+mod signals;
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,6 +26,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 
 use crate::admin;
+use crate::cache;
 use crate::clock;
 use crate::config::{self, Config, Report};
 use crate::governance::journal::NamesError;
@@ -36,7 +39,10 @@ use crate::proxy::{BuildError, Lasting, Recollections, Serving, Shared, Tokens};
 use crate::routing::{Makers, Registry, Sessions};
 use crate::server;
 use crate::upstream::{Origins, Pools};
+use answers::Keeper;
 use books::Books;
+
+pub use signals::obey_signals;
 
 /// How often the latency models are fitted anew: four times a second follows a drift within the time that a few requests take.
 const FIT_EVERY: Duration = Duration::from_millis(250);
@@ -46,9 +52,6 @@ const TOKENS_EVERY: Duration = Duration::from_secs(1);
 
 /// Fits to one sweep of idle statistics: once a second.
 const FITS_PER_SWEEP: u32 = 4;
-
-/// The exit code of a process that a second signal has ended, as shells have it for SIGINT.
-const INTERRUPTED: i32 = 130;
 
 /// Why the gateway cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +89,12 @@ pub enum StartError {
     /// The books cannot name what is served.
     #[error("cannot keep books: {0}")]
     Names(#[from] NamesError),
+    /// What is kept of answers cannot be opened.
+    #[error("the response cache cannot be kept on disk: {0}")]
+    Cache(#[from] cache::OpenError),
+    /// The embedder of the response cache cannot be used.
+    #[error("the embedder of the response cache cannot be used: {0}")]
+    Embedder(#[from] cache::embed::LoadError),
     /// A thread or a runtime cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
@@ -103,7 +112,14 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
     let books = books::open(&config)?;
     let registry = Arc::new(Registry::default());
     let metrics = Arc::new(Metrics::new(Arc::clone(&registry)));
+    let library = cache::open(&config.cache, clock::unix_seconds(), &mut clock::secrets())?;
+    let roster = books.as_ref().map(|books| books.ledger.roster.load_full());
+    answers::forget_strangers(&library, &roster.unwrap_or_default());
+    let (embedder, memo) = answers::embedder(&config)?;
     let lasting = Lasting {
+        library: Arc::new(library),
+        embedder,
+        memo,
         sessions: Sessions::default(),
         makers: Makers::default(),
         recollections: Recollections::default(),
@@ -175,6 +191,7 @@ pub struct Gateway {
     mock: Option<mock::Running>,
     writer: Option<Writer>,
     books: Option<Books>,
+    keeper: Keeper,
 }
 
 /// How a running gateway is told things.
@@ -225,6 +242,7 @@ impl Gateway {
             let worker = move || server::run(shared, front, draining);
             threads.push(spawn(&format!("worker-{number}"), worker)?);
         }
+        let keeper = Keeper::start(&shared)?;
         let tasks = Tasks {
             shared: Arc::clone(&shared),
             office,
@@ -250,6 +268,7 @@ impl Gateway {
             mock,
             writer,
             books,
+            keeper,
         })
     }
 
@@ -271,59 +290,13 @@ impl Gateway {
             let _ = thread.join();
         }
         drop(self.writer);
+        drop(self.keeper);
         // After the workers, whose last records are read.
         drop(self.books);
         if let Some(mock) = self.mock {
             mock.stop();
         }
     }
-}
-
-/// Waits for the operating system's signals and passes them on; returns when a drain has been ordered.
-///
-/// SIGHUP reloads; SIGTERM and SIGINT drain; a second one of these ends the process at once.
-///
-/// # Errors
-/// The system's, when signals cannot be waited for.
-pub fn obey_signals(control: &Control) -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let control = control.clone();
-    let runtime = runtime()?;
-    let (mut hangup, mut terminate, mut interrupt) = {
-        let _inside = runtime.enter();
-        (
-            signal(SignalKind::hangup())?,
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-        )
-    };
-    runtime.block_on(async {
-        loop {
-            tokio::select! {
-                _ = hangup.recv() => control.reload(),
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-            }
-        }
-    });
-    control.drain();
-    tracing::info!("draining; a second signal ends the process at once");
-    std::thread::Builder::new()
-        .name("impatience".to_owned())
-        .spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-            });
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the operator has asked twice: nothing is waited for any more"
-            )]
-            std::process::exit(INTERRUPTED);
-        })?;
-    Ok(())
 }
 
 /// Runs the future that `begin` makes on a thread of its own.
@@ -485,6 +458,7 @@ fn take_over(
             "governance.data",
             was.governance.data != is.governance.data || was.is_governed() != is.is_governed(),
         ),
+        ("[cache]", differs(&was.cache, &is.cache)),
         ("[log]", was.log != is.log),
         ("[retry] budget", was.tuning.retry != is.tuning.retry),
     ] {
@@ -505,6 +479,27 @@ fn take_over(
     drop(old);
     shared.lasting.registry.prune();
     Ok(())
+}
+
+/// Whether what is set up once differs; the rest is taken over with the next request.
+fn differs(was: &config::Cache, is: &config::Cache) -> bool {
+    let fixed = |it: &config::Cache| {
+        let embedder = match &it.embedder {
+            Some(config::Embedder::Folder(folder)) => Some(folder.clone()),
+            // Who answers for a model is taken over with it.
+            Some(config::Embedder::Model(_)) | None => None,
+        };
+        let audit = (it.audit.share.to_bits(), it.audit.budget);
+        (
+            it.memory,
+            it.disk,
+            it.data.clone(),
+            (it.writes_per_minute, it.scope_share.to_bits()),
+            embedder,
+            audit,
+        )
+    };
+    fixed(was) != fixed(is)
 }
 
 /// A gateway on the caller's thread, for tests that own the clock.
@@ -559,6 +554,7 @@ impl Local {
             file,
             mock,
         };
+        tokio::task::spawn_local(answers::keep_here(Arc::clone(&shared)));
         let (data, admin) = (TcpListener::from_std(data)?, TcpListener::from_std(admin)?);
         tokio::task::spawn_local(tasks.run(hub, data, admin, reloads));
         Ok(Self {

@@ -24,4 +24,5 @@ pub mod routing;
 pub mod server;
 pub mod store;
 pub mod stream;
+pub mod study;
 pub mod upstream;

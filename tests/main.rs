@@ -14,6 +14,7 @@
 )]
 
 mod admin;
+mod cache;
 mod conduct;
 mod dialects;
 mod governance;

@@ -119,6 +119,10 @@ const EDGES: &[Edges] = &[
         may_import: &["*"],
     },
     Edges {
+        room: "study",
+        may_import: &["cache", "config", "clock"],
+    },
+    Edges {
         room: "main",
         may_import: &["*"],
     },

@@ -15,7 +15,7 @@ use crate::governance::{Ledger, Opened, Roster};
 use crate::proxy::{Serving, Shared, Tills};
 use crate::store::Entry;
 
-use super::StartError;
+use super::{StartError, answers};
 
 /// The books of a running gateway.
 #[derive(Debug)]
@@ -127,9 +127,13 @@ pub(super) fn enroll(shared: &Shared, office: &Office) {
         let tenants = office.tenants(&config);
         (config, tenants)
     };
+    let before = ledger.roster.load_full();
     let enrolled = ledger.enroll(who, clock::unix_seconds(), |_| Ok::<_, NamesError>(()));
-    if let Err(error) = enrolled {
-        tracing::error!(%error, "who may ask has changed and cannot be taken over; it is tried again");
+    match enrolled {
+        Ok(()) => forget_the_gone(shared, (ledger, &before)),
+        Err(error) => {
+            tracing::error!(%error, "who may ask has changed and cannot be taken over; it is tried again");
+        }
     }
 }
 
@@ -145,11 +149,20 @@ pub(super) fn publish(
         let tenants = office.tenants(&config);
         (config, tenants)
     };
+    let before = ledger.roster.load_full();
     ledger.enroll(who, clock::unix_seconds(), |roster| {
         let serving = governed(serving, (ledger, roster), book)?;
         shared.serving.store(Arc::new(serving));
-        Ok(())
-    })
+        Ok::<_, NamesError>(())
+    })?;
+    forget_the_gone(shared, (ledger, &before));
+    Ok(())
+}
+
+/// Forgets the answers of whoever may not ask any more.
+fn forget_the_gone(shared: &Shared, (ledger, before): (&Ledger, &Roster)) {
+    let library = &shared.lasting.library;
+    answers::forget_the_gone(library, before, &ledger.roster.load());
 }
 
 /// What is served, with its prices and numbers.

@@ -11,4 +11,23 @@
 pub mod audit;
 pub mod disk;
 pub mod embed;
+mod entry;
+mod flights;
+mod jobs;
+mod keeper;
+mod library;
+mod meanings;
+mod scope;
 pub mod semantic;
+mod shares;
+mod shelf;
+mod written;
+
+pub use entry::{Entry, Manner, Question, name, named};
+pub use flights::{Flights, Follower, Leader, Next, Over, Part};
+pub use jobs::{Job, Jobs};
+pub use keeper::{OpenError, open, records_in};
+pub use library::{Forgotten, Library, OnDisk, Which};
+pub use meanings::{Asked, Found, Label, Lesson, Meanings, Recalled, settings};
+pub use scope::{Key, Scope, Secret};
+pub use shelf::Shelf;

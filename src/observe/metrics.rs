@@ -19,82 +19,9 @@ use scoring::outcome::Outcome;
 use scoring::time::Span;
 
 use super::histogram::Histogram;
+pub use super::kinds::{Cached, Ending, Refused};
 use crate::clock;
 use crate::routing;
-
-/// How a client's request ended: a closed list, by whose doing it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// Answered.
-    Ok,
-    /// Refused for the client's own fault.
-    ClientError,
-    /// No provider could answer.
-    UpstreamError,
-    /// Refused locally: limits are reached or the gateway is draining.
-    Shed,
-    /// The client left first.
-    ClientGone,
-    /// The gateway failed.
-    Internal,
-}
-
-impl Ending {
-    /// Every ending, in the order of its index.
-    pub const ALL: [Self; 6] = [
-        Self::Ok,
-        Self::ClientError,
-        Self::UpstreamError,
-        Self::Shed,
-        Self::ClientGone,
-        Self::Internal,
-    ];
-
-    /// The label's value.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::ClientError => "client_error",
-            Self::UpstreamError => "upstream_error",
-            Self::Shed => "shed",
-            Self::ClientGone => "client_gone",
-            Self::Internal => "internal",
-        }
-    }
-}
-
-/// Why a request was not let in, or not paid for: a closed list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// No key, or none that is good.
-    Key,
-    /// Too many wrong keys from one address.
-    Login,
-    /// The model or its provider is not allowed.
-    Model,
-    /// A tier asks too fast.
-    Rate,
-    /// A budget is spent.
-    Budget,
-    /// Nobody knows the price.
-    Price,
-    /// The ledger cannot be written.
-    Ledger,
-}
-
-impl Refused {
-    /// Every reason and its label, in the order of its index.
-    const ALL: [(Self, &'static str); 7] = [
-        (Self::Key, "key"),
-        (Self::Login, "login"),
-        (Self::Model, "model"),
-        (Self::Rate, "rate"),
-        (Self::Budget, "budget"),
-        (Self::Price, "price"),
-        (Self::Ledger, "ledger"),
-    ];
-}
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ByReason {
@@ -105,6 +32,17 @@ struct ByReason {
 struct ByModelOutcome {
     model: String,
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByModelCached {
+    model: String,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByModel {
+    model: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -141,6 +79,9 @@ struct ByResult {
     result: &'static str,
 }
 
+/// How long requests took.
+type Durations = Family<ByModelStream, Histogram, fn() -> Histogram>;
+
 /// All metrics of the process.
 pub struct Metrics {
     registry: Registry,
@@ -159,8 +100,9 @@ pub struct Metrics {
     /// Configurations refused.
     pub reloads_refused: Counter,
     requests: Family<ByModelOutcome, Counter>,
-    duration: Family<ByModelStream, Histogram, fn() -> Histogram>,
+    duration: Durations,
     tokens: Family<ByModelDirection, Counter>,
+    cached: CacheFamilies,
     unknown_model: ModelHandles,
     ttft: Family<ByRoute, Histogram, fn() -> Histogram>,
     attempts: Family<ByRouteOutcome, Counter>,
@@ -179,9 +121,30 @@ pub struct ModelHandles {
     pub tokens_in: Counter,
     /// Output tokens, as providers report them.
     pub tokens_out: Counter,
+    cached: [Counter; Cached::ALL.len()],
+    /// Those of all models that the cache answered.
+    answered: Counter,
+    /// Those that it did not.
+    unanswered: Counter,
+    /// Input tokens of answers that were kept.
+    pub saved_in: Counter,
+    /// Output tokens of answers that were kept.
+    pub saved_out: Counter,
+    /// What answers that were kept did cost the first time, dollars.
+    pub saved: Counter<f64, AtomicU64>,
 }
 
 impl ModelHandles {
+    /// Counts a request that asked the response cache.
+    pub fn cached(&self, status: Cached) {
+        self.cached[status as usize].inc();
+        let total = match status {
+            Cached::Miss => &self.unanswered,
+            _ => &self.answered,
+        };
+        total.inc();
+    }
+
     /// Counts a request that has ended.
     pub fn ended(&self, ending: Ending, stream: bool, took: Span) {
         self.requests[ending as usize].inc();
@@ -229,6 +192,7 @@ impl Metrics {
         let requests = Family::default();
         let duration = Family::new_with_constructor(Histogram::of_requests as fn() -> Histogram);
         let tokens = Family::default();
+        let cached = CacheFamilies::default();
         let mut metrics = Self {
             registry: Registry::default(),
             started: Counter::default(),
@@ -238,10 +202,11 @@ impl Metrics {
             trace_dropped: Counter::default(),
             reloads_ok: Counter::default(),
             reloads_refused: Counter::default(),
-            unknown_model: model_handles(&requests, &duration, &tokens, "other"),
+            unknown_model: model_handles((&requests, &duration), &tokens, &cached, "other"),
             requests,
             duration,
             tokens,
+            cached,
             ttft: Family::new_with_constructor(Histogram::of_requests as fn() -> Histogram),
             attempts: Family::default(),
             failovers: Family::default(),
@@ -252,6 +217,11 @@ impl Metrics {
         metrics
             .registry
             .register_collector(Box::new(Routes(routes)));
+        let ratio = HitRatio {
+            answered: metrics.cached.answered.clone(),
+            unanswered: metrics.cached.unanswered.clone(),
+        };
+        metrics.registry.register_collector(Box::new(ratio));
         metrics
     }
 
@@ -321,6 +291,7 @@ impl Metrics {
             .clone();
         to.register("config_reload", "Configuration reloads, by result", reloads);
         self.register_spending();
+        self.cached.register(&mut self.registry);
     }
 
     fn register_spending(&mut self) {
@@ -343,7 +314,12 @@ impl Metrics {
     /// The handles of a configured model.
     #[must_use]
     pub fn model(&self, name: &str) -> ModelHandles {
-        model_handles(&self.requests, &self.duration, &self.tokens, name)
+        model_handles(
+            (&self.requests, &self.duration),
+            &self.tokens,
+            &self.cached,
+            name,
+        )
     }
 
     /// Counts a request that was not let in, or not paid for.
@@ -401,9 +377,9 @@ impl Metrics {
 }
 
 fn model_handles(
-    requests: &Family<ByModelOutcome, Counter>,
-    duration: &Family<ByModelStream, Histogram, fn() -> Histogram>,
+    (requests, duration): (&Family<ByModelOutcome, Counter>, &Durations),
     tokens: &Family<ByModelDirection, Counter>,
+    cached: &CacheFamilies,
     name: &str,
 ) -> ModelHandles {
     let lasting = |stream| {
@@ -412,10 +388,9 @@ fn model_handles(
             .get_or_create(&ByModelStream { model, stream })
             .clone()
     };
-    let counted = |direction| {
+    let counted = |of: &Family<ByModelDirection, Counter>, direction| {
         let model = name.to_owned();
-        tokens
-            .get_or_create(&ByModelDirection { model, direction })
+        of.get_or_create(&ByModelDirection { model, direction })
             .clone()
     };
     ModelHandles {
@@ -428,8 +403,72 @@ fn model_handles(
         }),
         duration_whole: lasting("false"),
         duration_stream: lasting("true"),
-        tokens_in: counted("input"),
-        tokens_out: counted("output"),
+        tokens_in: counted(tokens, "input"),
+        tokens_out: counted(tokens, "output"),
+        cached: Cached::ALL.map(|(_, status)| {
+            let model = name.to_owned();
+            let labels = ByModelCached { model, status };
+            cached.requests.get_or_create(&labels).clone()
+        }),
+        answered: cached.answered.clone(),
+        unanswered: cached.unanswered.clone(),
+        saved_in: counted(&cached.tokens, "input"),
+        saved_out: counted(&cached.tokens, "output"),
+        saved: cached
+            .dollars
+            .get_or_create(&ByModel {
+                model: name.to_owned(),
+            })
+            .clone(),
+    }
+}
+
+/// What is counted of the response cache.
+#[derive(Debug, Default)]
+struct CacheFamilies {
+    requests: Family<ByModelCached, Counter>,
+    answered: Counter,
+    unanswered: Counter,
+    tokens: Family<ByModelDirection, Counter>,
+    dollars: Family<ByModel, Counter<f64, AtomicU64>>,
+}
+
+impl CacheFamilies {
+    fn register(&self, to: &mut Registry) {
+        to.register(
+            "router_cache_requests",
+            "Requests that asked the response cache, by what it was to them",
+            self.requests.clone(),
+        );
+        to.register(
+            "router_cache_saved_tokens",
+            "Tokens of answers that were kept, as providers reported them the first time",
+            self.tokens.clone(),
+        );
+        to.register(
+            "router_cache_saved_dollars",
+            "What answers that were kept did cost the first time, where books are kept",
+            self.dollars.clone(),
+        );
+    }
+}
+
+/// The share of requests that the response cache answered, worked out at each scrape.
+#[derive(Debug)]
+struct HitRatio {
+    answered: Counter,
+    unanswered: Counter,
+}
+
+impl Collector for HitRatio {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let hits = self.answered.get();
+        let all = hits + self.unanswered.get();
+        let ratio = hits as f64 / all.max(1) as f64;
+        let kind = prometheus_client::metrics::MetricType::Gauge;
+        let help = "Share of requests that the response cache answered, of those that asked it, since the start";
+        let gauge = encoder.encode_descriptor("cache_hit_ratio", help, None, kind)?;
+        ConstGauge::new(ratio).encode(gauge)
     }
 }
 

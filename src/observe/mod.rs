@@ -7,6 +7,7 @@
 
 pub mod explain;
 mod histogram;
+mod kinds;
 pub mod metrics;
 pub mod recorder;
 

@@ -193,6 +193,11 @@ impl Exchange {
             Ok(bytes) => bytes,
             Err(unread) => return self.unread(life, &unread),
         };
+        if let Some(keeping) = &mut life.keeping
+            && !self.back.may_be_kept(&bytes)
+        {
+            keeping.is_unfit();
+        }
         let (bytes, summary) = match self.back.whole(&head.headers, bytes, life, plan) {
             Ok(read) => read,
             Err(Unreadable::Refusal(bytes)) => {
@@ -211,7 +216,7 @@ impl Exchange {
         };
         let now = clock::now();
         self.waited(life, now);
-        self.flight.land(landing, now);
+        life.cost = self.flight.land(landing, now);
         Landed::Whole(Whole {
             headers: head.headers,
             bytes,

@@ -17,6 +17,7 @@ use crate::dialects::openai::peek::UsageWish;
 use crate::dialects::openai::splice::UsageChunk;
 use crate::dialects::openai::{media, response, watch};
 use crate::dialects::passage::Passage;
+use crate::dialects::replay::{self, Form, Told};
 use crate::dialects::seen::Summary;
 use crate::dialects::tap::{Tap, Watch};
 use crate::dialects::{anthropic, convert, gemini, responses};
@@ -112,6 +113,16 @@ impl Back {
             Err(_) if plan.peek.stream => Err(malformed("a stream")),
             Err(_) => Err(malformed("JSON")),
         }
+    }
+
+    /// Whether a whole answer may be kept in the client's words: some dialects take a refusal, or a call that is broken, for an answer like any other.
+    pub(super) fn may_be_kept(&self, bytes: &Bytes) -> bool {
+        let told = Told {
+            format: self.format,
+            form: Form::Whole,
+            bytes,
+        };
+        self.frame.is_none() || !replay::is_readable(self.format) || replay::examine(&told).is_ok()
     }
 
     fn translated(

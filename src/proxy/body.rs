@@ -6,9 +6,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use super::cached::{Carried, Follow, Paced};
 use super::errand::Raw;
 use super::picture::stream::Reel;
-use super::relay::{Broken, Relay};
+use super::relay::Broken;
 use crate::images::answer;
 
 /// The body of an answer.
@@ -17,7 +18,11 @@ pub enum Body {
     /// All of it; `None` once it was taken.
     Whole(Option<Bytes>),
     /// As it comes from a provider.
-    Stream(Box<Relay>),
+    Stream(Carried),
+    /// As another request gets it.
+    Follow(Box<Follow>),
+    /// From what is kept, event by event.
+    Paced(Box<Paced>),
     /// Pictures, written as they are taken.
     Pictures(answer::Body),
     /// Pictures that are still being made.
@@ -45,6 +50,12 @@ impl http_body::Body for Body {
             Self::Stream(relay) => relay
                 .poll_next(cx)
                 .map(|next| next.map(|bytes| bytes.map(Frame::data))),
+            Self::Follow(follow) => follow
+                .poll_next(cx)
+                .map(|next| next.map(|bytes| bytes.map(Frame::data))),
+            Self::Paced(paced) => paced
+                .poll_next(cx)
+                .map(|next| next.map(|bytes| Ok(Frame::data(bytes)))),
             Self::Pictures(pieces) => {
                 Poll::Ready(pieces.next().map(|bytes| Ok(Frame::data(bytes))))
             }
@@ -62,7 +73,9 @@ impl http_body::Body for Body {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
             Self::Pictures(pieces) => pieces.length() == 0,
-            Self::Stream(_) | Self::Reel(_) | Self::Raw(_) => false,
+            Self::Stream(_) | Self::Follow(_) | Self::Paced(_) | Self::Reel(_) | Self::Raw(_) => {
+                false
+            }
         }
     }
 
@@ -72,7 +85,9 @@ impl http_body::Body for Body {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Self::Pictures(pieces) => SizeHint::with_exact(pieces.length() as u64),
-            Self::Stream(_) | Self::Reel(_) | Self::Raw(_) => SizeHint::default(),
+            Self::Stream(_) | Self::Follow(_) | Self::Paced(_) | Self::Reel(_) | Self::Raw(_) => {
+                SizeHint::default()
+            }
         }
     }
 }

@@ -105,9 +105,9 @@ impl Course<'_> {
             self.walk.take(&Decision::Exhausted);
             return None;
         };
-        // The first decision is made at the moment the request was understood.
+        // The first decision is made at the moment the request could be sent.
         let now = if life.attempts == 0 && position == 0 {
-            life.began
+            life.ready
         } else {
             clock::now()
         };
@@ -120,6 +120,10 @@ impl Course<'_> {
             Some(turn) => turn.ask(&self.plan.ask, sessions, choice, now),
             None => self.plan.ask,
         };
+        let cheap = life
+            .frugal
+            .then(|| select::all_but_cheapest(&choice.pool, &ask, tried, now));
+        let tried = cheap.as_ref().unwrap_or(tried);
         let decision = life
             .worker
             .with_rng(|rng| select::select(&choice.pool, &ask, tried, now, rng));

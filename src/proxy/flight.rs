@@ -19,6 +19,7 @@ use super::serving::Serving;
 use super::session::Turn;
 use super::worker::Worker;
 use crate::clock;
+use crate::config::Nano;
 use crate::dialects::seen::Usage;
 use crate::routing::Home;
 
@@ -134,9 +135,12 @@ impl Flight {
     }
 
     /// Ends the attempt. Only the first call counts.
-    pub(super) fn land(&mut self, landing: impl Into<Landing>, now: Time) {
+    ///
+    /// What it did cost is told, as far as it is known.
+    pub(super) fn land(&mut self, landing: impl Into<Landing>, now: Time) -> Nano {
+        let mut cost = Nano::ZERO;
         let Some(attempt) = self.attempt.take() else {
-            return;
+            return cost;
         };
         let landing = landing.into();
         let (model, target) = self.place;
@@ -147,8 +151,8 @@ impl Flight {
         }
         let handles = &self.serving.wires[model][target].handles;
         if let Some(payment) = self.payment.take() {
-            let spent = payment.settle(&self.worker, landing.outcome, &landing.usage);
-            handles.spend.inc_by(spent.dollars());
+            cost = payment.settle(&self.worker, landing.outcome, &landing.usage);
+            handles.spend.inc_by(cost.dollars());
         }
         handles.attempt(landing.outcome);
         attempt.finish(
@@ -161,6 +165,7 @@ impl Flight {
             },
             now,
         );
+        cost
     }
 }
 

@@ -4,6 +4,7 @@
 //! - Every [`Life`] is counted as started once and as ended once; one that is dropped untold ended because the client left.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,11 +12,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use scoring::outcome::Outcome;
 use scoring::time::{Span, Time};
 
+use super::cached::{Keeping, Status};
 use super::serving::{Serving, Wire};
 use super::session::Turn;
 use super::worker::Worker;
 use crate::chat::Losses;
 use crate::clock;
+use crate::config::Nano;
 use crate::dialects::format::{Endpoint, Format, Surface};
 use crate::governance::{Member, Passes};
 use crate::observe::metrics::Ending;
@@ -92,6 +95,8 @@ pub(super) struct Life {
     /// How the request was written.
     pub(super) format: Format,
     pub(super) began: Time,
+    /// When its first attempt could be made: what went before is the gateway's own time, or a wait for another request.
+    pub(super) ready: Time,
     /// The model asked for, once it is known.
     pub(super) model: Option<usize>,
     pub(super) class: &'static str,
@@ -128,6 +133,22 @@ pub(super) struct Life {
     /// The decision, written out, if the client asked.
     pub(super) explained: Option<String>,
     pub(super) explain: bool,
+    /// What the cache was to it.
+    pub(super) cache: Status,
+    /// What listens to its answer, so that it can be kept.
+    pub(super) keeping: Option<Box<Keeping>>,
+    /// The entry that it was answered from, and its age, seconds.
+    pub(super) hit: Option<(u64, u64)>,
+    /// The nearest question that was asked before, how near it was, and which guard refused it, if one did.
+    pub(super) nearest: Option<(f32, &'static str)>,
+    /// Whether the cheapest healthy route is to serve it: nobody waits for it.
+    pub(super) frugal: bool,
+    /// Who is told what it did cost.
+    pub(super) bill: Option<Rc<Cell<Nano>>>,
+    /// What the answer did cost, as far as it is known.
+    pub(super) cost: Nano,
+    /// What an answer that was kept saves: what it did cost, and its tokens, input and output.
+    pub(super) saved: Option<(Nano, (u32, u32))>,
     over: bool,
 }
 
@@ -141,6 +162,7 @@ impl Life {
         metrics.started.inc();
         metrics.inflight.inc();
         let number = worker.new_number();
+        let began = clock::now();
         Self {
             serving: worker.shared.serving.load_full(),
             id: RequestId::of_client(headers).unwrap_or_else(|| RequestId::new(number)),
@@ -150,7 +172,8 @@ impl Life {
             worker: Rc::clone(worker),
             surface,
             format: Format::Chat,
-            began: clock::now(),
+            began,
+            ready: began,
             model: None,
             class: "chat",
             stream: false,
@@ -173,6 +196,14 @@ impl Life {
             entered: None,
             explained: None,
             explain: headers.get(EXPLAIN).is_some_and(|value| value == "1"),
+            cache: Status::default(),
+            keeping: None,
+            hit: None,
+            nearest: None,
+            frugal: false,
+            bill: None,
+            cost: Nano::ZERO,
+            saved: None,
             over: false,
         }
     }
@@ -220,6 +251,9 @@ impl Life {
         if std::mem::replace(&mut self.over, true) {
             return;
         }
+        if let Some(bill) = &self.bill {
+            bill.set(bill.get().plus(self.cost));
+        }
         let metrics = self.worker.shared.metrics();
         metrics.inflight.dec();
         let took = now.since(self.began);
@@ -228,6 +262,14 @@ impl Life {
             None => metrics.unknown_model(),
         };
         handles.ended(ending, self.stream, took);
+        if let Some(status) = self.cache.counted() {
+            handles.cached(status);
+        }
+        if let Some((cost, (input, output))) = self.saved {
+            handles.saved.inc_by(cost.dollars());
+            handles.saved_in.inc_by(input.into());
+            handles.saved_out.inc_by(output.into());
+        }
         if let Some(passes) = self.passes.take() {
             match (self.attempts, self.was_answered()) {
                 (0, _) => passes.unspend(),

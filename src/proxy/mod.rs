@@ -11,6 +11,7 @@
 mod attempt;
 mod back;
 mod body;
+mod cached;
 mod chain;
 mod clocks;
 mod errand;
@@ -33,6 +34,7 @@ mod serving;
 mod session;
 mod sign;
 mod till;
+mod timer;
 mod tokens;
 mod used;
 mod worker;
@@ -96,7 +98,12 @@ pub enum Way {
 /// Serves one request.
 pub async fn handle(worker: &Rc<Worker>, asked: Asked) -> http::Response<Body> {
     let payer = asked.payer.clone();
-    let mut life = life::Life::begin(worker, &asked.headers, (asked.endpoint.surface(), payer));
+    let life = life::Life::begin(worker, &asked.headers, (asked.endpoint.surface(), payer));
+    ask(life, asked).await
+}
+
+/// Serves a request that has begun.
+async fn ask(mut life: life::Life, asked: Asked) -> http::Response<Body> {
     let mut entered = None;
     let planned = match plan::plan(&mut life, &asked) {
         Err(Stop::Enter(model)) => match workflow::enter(&mut life, &asked, model) {
@@ -113,6 +120,20 @@ pub async fn handle(worker: &Rc<Worker>, asked: Asked) -> http::Response<Body> {
         drop(plan);
         return Box::pin(picture::stream::run(life, entered.unwrap_or(asked))).await;
     }
+    // Whoever checks the cache is not answered by it.
+    let look = match life.bill {
+        None => cached::look(&mut life, &plan),
+        Some(_) => Ok(cached::Look::Ask),
+    };
+    let told = match look {
+        Ok(cached::Look::Ask) => None,
+        Ok(cached::Look::Told(telling)) => Some(telling),
+        Ok(cached::Look::Wait(waiting)) => Box::pin(cached::wait(&mut life, &plan, waiting)).await,
+        Err(refusal) => return respond::failed(life, *refusal),
+    };
+    if let Some(telling) = told {
+        return telling.respond(life);
+    }
     let answer = chain::run(&mut life, &plan).await;
     let answer = match estimate::instead(&mut life, &plan, answer) {
         ControlFlow::Break(json) => return respond::estimated(life, json),
@@ -127,6 +148,11 @@ pub async fn handle(worker: &Rc<Worker>, asked: Asked) -> http::Response<Body> {
         None
     };
     respond::answer(life, answer, spare)
+}
+
+/// Finds out in the background whether the cache's answers on this worker are right, as long as it lasts.
+pub async fn check_answers(worker: Rc<Worker>) {
+    cached::run_checks(worker).await;
 }
 
 /// Refuses a request that did not get as far as [`handle`], in the client's dialect.

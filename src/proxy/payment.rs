@@ -216,6 +216,43 @@ pub(super) fn reserve_errand(
     open(life, order)
 }
 
+/// Writes down that a request was answered from what is kept: it costs nothing, whoever it would have been asked of.
+pub(super) fn from_cache(life: &Life, (input, output): (u32, u32)) {
+    let Some(payer) = life.payer.as_deref() else {
+        return;
+    };
+    let asked_for = life
+        .model
+        .and_then(|model| life.serving.tills.models.get(model));
+    let asked = Asked {
+        parties: Parties {
+            key: payer.number,
+            labels: payer.labels,
+            model: asked_for.copied().unwrap_or(0),
+            route: 0,
+        },
+        request: life.number,
+        price: life.serving.tills.version,
+        at: clock::unix_micros(),
+    };
+    let spent = Spent {
+        amount: Nano::ZERO,
+        tokens: Tokens {
+            input,
+            output,
+            ..Tokens::default()
+        },
+        flags: Flags::FROM_CACHE,
+        at: asked.at,
+    };
+    life.worker.with_pen(|pen| {
+        // Nobody pays, so nothing can be refused.
+        if let Ok(bill) = pen.reserve(&[], asked, Nano::ZERO) {
+            pen.settle(bill, spent);
+        }
+    });
+}
+
 /// Lets a key ask for a model by the name that its provider has for it.
 fn allow(payer: &Member, model: &str) -> Result<(), Box<Failed>> {
     if let Err(tier) = payer.may_ask(model) {

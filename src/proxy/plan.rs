@@ -76,7 +76,7 @@ pub(super) struct Plan<'a> {
     pub(super) asked: &'a Asked,
     pub(super) peek: Peek<'a>,
     /// The index of the model that was asked for.
-    named: usize,
+    pub(super) named: usize,
     /// The index of the model whose routes serve it: the one that was asked for, or the one that a rule chose.
     pub(super) model: usize,
     pub(super) ask: Ask,

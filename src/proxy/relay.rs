@@ -6,14 +6,12 @@
 //! - A stream that another route takes up is let go of first, so that its provider makes nothing that nobody reads.
 //! - No timer is reset for a piece of the stream; a timer that goes off early is set again.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use scoring::outcome::Outcome;
 use scoring::time::{Span, Time};
-use tokio::time::{Sleep, sleep_until};
 
 use super::attempt::Exchange;
 use super::flight::Landing;
@@ -21,6 +19,8 @@ use super::life::Life;
 use super::opening::Opened;
 use super::rescue::{self, Rescue, Spare};
 use super::respond::Failed;
+use super::timer::Timer;
+use super::worker::Worker;
 use crate::clock;
 use crate::dialects::failure::Failure;
 use crate::dialects::format::Format;
@@ -53,7 +53,7 @@ const COMMENT: &[u8] = b": keep-alive\n\n";
 pub struct Broken;
 
 /// A stream on its way to the client.
-pub struct Relay {
+pub(super) struct Relay {
     /// The request; taken while another route takes the stream up.
     life: Option<Life>,
     /// What is needed for that, where the model's configuration wants it.
@@ -74,28 +74,6 @@ pub struct Relay {
     /// When it was last looked whether the key is still good.
     checked: Time,
     timer: Option<Timer>,
-}
-
-/// A timer, and when it goes off.
-struct Timer {
-    at: Time,
-    sleep: Pin<Box<Sleep>>,
-}
-
-impl Timer {
-    fn new(at: Time) -> Self {
-        let sleep = Box::pin(sleep_until(clock::instant_at(at)));
-        Self { at, sleep }
-    }
-
-    /// Ready when it goes off. It is set anew if `until` is earlier; if it is later, it goes off early and is set then.
-    fn poll(&mut self, until: Time, cx: &mut Context<'_>) -> Poll<()> {
-        if until < self.at || self.sleep.is_elapsed() {
-            self.at = until;
-            self.sleep.as_mut().reset(clock::instant_at(until));
-        }
-        self.sleep.as_mut().poll(cx)
-    }
 }
 
 /// Why the timer went off.
@@ -165,12 +143,61 @@ impl Relay {
     ) -> Poll<Option<Result<Bytes, Broken>>> {
         let before = self.progress;
         let next = ready!(self.step(cx));
-        if matches!(next, Some(Ok(_))) {
+        if next.is_none() {
+            self.is_complete();
+        }
+        if let Some(Ok(bytes)) = &next {
+            self.is_heard(bytes);
             // Content has had the clock read already.
             let timed = self.progress > before;
             self.heard = if timed { self.progress } else { clock::now() };
         }
         Poll::Ready(next)
+    }
+
+    /// Has those listen who keep the answer or follow it.
+    fn is_heard(&mut self, bytes: &Bytes) {
+        let Some(life) = &mut self.life else {
+            return;
+        };
+        let Some(keeping) = &mut life.keeping else {
+            return;
+        };
+        if bytes == COMMENT {
+            keeping.tells(bytes);
+            return;
+        }
+        keeping.passes(bytes);
+        if self.passage.progress().done {
+            self.is_complete();
+        }
+    }
+
+    /// Keeps the answer if all of it has gone to the client.
+    fn is_complete(&mut self) {
+        let progress = self.passage.progress();
+        // In other words neither shows any more.
+        let is_fit = !progress.refused && progress.bad_events == 0;
+        if let Some(life) = &mut self.life
+            && life.outcome == Some(Outcome::Success)
+            && let Some(mut keeping) = life.keeping.take()
+        {
+            if !is_fit {
+                keeping.is_unfit();
+            }
+            keeping.complete(life);
+        }
+    }
+
+    /// Whether others wait for the rest.
+    pub(super) fn is_followed(&self) -> bool {
+        let keeping = self.life.as_ref().and_then(|life| life.keeping.as_ref());
+        keeping.is_some_and(|keeping| keeping.is_followed())
+    }
+
+    /// The worker that it is on.
+    pub(super) fn worker(&self) -> Option<&Rc<Worker>> {
+        self.life.as_ref().map(|life| &life.worker)
     }
 
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
@@ -459,7 +486,10 @@ impl Relay {
             usage: self.usage(),
             ..outcome.into()
         };
-        self.exchange.flight.land(landing, clock::now());
+        let cost = self.exchange.flight.land(landing, clock::now());
+        if let Some(life) = &mut self.life {
+            life.cost = life.cost.plus(cost);
+        }
     }
 
     fn usage(&self) -> crate::dialects::seen::Usage {

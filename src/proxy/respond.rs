@@ -18,6 +18,7 @@ use scoring::select::{self, Decision, Tried};
 use scoring::time::{Span, Time};
 
 use super::body::Body;
+use super::cached::{self, Carried};
 use super::chain::Answer;
 use super::life::Life;
 use super::opening::Opened;
@@ -43,6 +44,7 @@ const DECISION: HeaderName = HeaderName::from_static("x-trimtab-decision");
 const UPSTREAM_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 const ESTIMATED: HeaderName = HeaderName::from_static("x-trimtab-estimated");
 const CACHE: HeaderName = HeaderName::from_static("x-cache-status");
+const CACHE_TOLD: HeaderName = HeaderName::from_static("x-trimtab-cache");
 const TIMING: HeaderName = HeaderName::from_static("server-timing");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
@@ -212,6 +214,9 @@ fn whole(mut life: Life, whole: Whole) -> Response<Body> {
     headers
         .entry(CONTENT_TYPE)
         .or_insert(HeaderValue::from_static("application/json"));
+    if let Some(keeping) = life.keeping.take() {
+        keeping.whole(&life, kind(&headers), &whole.bytes);
+    }
     life.end(Ending::Ok, 200, now);
     finish(StatusCode::OK, headers, Body::from(whole.bytes))
 }
@@ -223,8 +228,17 @@ fn stream(mut life: Life, opened: Box<Opened>, spare: Option<Spare>) -> Response
     let kind = opened.passage.content_type();
     is_stream(&mut headers);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    let body = Body::Stream(Box::new(Relay::new(life, *opened, spare)));
+    if let Some(keeping) = &mut life.keeping {
+        keeping.begins(kind);
+    }
+    let body = Body::Stream(Carried::new(Relay::new(life, *opened, spare)));
     finish(StatusCode::OK, headers, body)
+}
+
+/// What an answer is said to be.
+fn kind(headers: &HeaderMap) -> &str {
+    let kind = headers.get(CONTENT_TYPE);
+    kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default()
 }
 
 /// An answer of the gateway's own.
@@ -317,7 +331,15 @@ pub(super) fn head(life: &mut Life, now: Time) -> HeaderMap {
     };
     headers.insert(ATTEMPTS, attempts);
     headers.insert(OVERHEAD, written(format_args!("{}", overhead.as_micros())));
-    headers.insert(CACHE, HeaderValue::from_static("BYPASS"));
+    if let Some(status) = life.cache.header() {
+        headers.insert(CACHE, HeaderValue::from_static(status));
+    }
+    if life.explain
+        && let Some(told) = cached::explained(life)
+        && let Ok(value) = HeaderValue::try_from(told)
+    {
+        headers.insert(CACHE_TOLD, value);
+    }
     headers.insert(TIMING, timing(overhead, life.waited));
     if !life.dropped.is_empty()
         && let Ok(value) = HeaderValue::try_from(life.dropped.join(", "))

@@ -6,6 +6,7 @@
 //! - A [`Serving`] never changes after it is published; requests in flight keep the one that they began with.
 //! - `wires[m][i]` belongs to `routing.models[m].targets[i]`.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ use super::recollection::Recollections;
 use super::sign::Signer;
 use super::till::{self, Tills};
 use super::tokens::Tokens;
+use crate::cache::Library;
+use crate::cache::embed::{Memo, Pool};
 use crate::config::{BaseUrl, Config, Dialect, HttpVersion, Key, LimitDialect, Provider, Scheme};
 use crate::dialects::bedrock::credentials::Credentials;
 use crate::dialects::fixed::Omitted;
@@ -104,6 +107,8 @@ pub struct Serving {
     pub(super) handles: Vec<ModelHandles>,
     /// The models' names, shared with records.
     pub(super) names: Vec<Arc<str>>,
+    /// For each model what its answers depend on besides the requests: its routes, as they are written.
+    pub(super) marks: Vec<Box<str>>,
     /// Prices and numbers, where books are kept.
     pub(super) tills: Tills,
     /// The list of models.
@@ -188,6 +193,12 @@ pub struct Lasting {
     pub tokens: Tokens,
     /// Who has presented bad credentials.
     pub sources: Sources,
+    /// What is kept of answers.
+    pub library: Arc<Library>,
+    /// What turns texts into vectors inside the process, where that is done here.
+    pub embedder: Option<Pool>,
+    /// Vectors of texts.
+    pub memo: Arc<Memo>,
     /// Who may spend what, where books are kept.
     pub ledger: Option<Arc<Ledger>>,
 }
@@ -238,6 +249,9 @@ impl Serving {
                 .iter()
                 .map(|model| Arc::from(&*model.name))
                 .collect(),
+            marks: (0..config.models.len())
+                .map(|model| mark(&config, model))
+                .collect(),
             listing: Listing::of(&routing),
             tills: Tills::default(),
             omitted: config.models.iter().map(omitted).collect(),
@@ -266,6 +280,25 @@ impl Serving {
     pub(super) fn omitted(&self, workflow: usize, endpoint: Endpoint) -> Option<&Omitted> {
         self.omitted.get(workflow)?.get(endpoint.index())
     }
+}
+
+/// What the answers of a model depend on besides the requests: who may answer them.
+fn mark(config: &Config, model: usize) -> Box<str> {
+    let mut mark = String::new();
+    let of = &config.models[model];
+    let models = of.fallbacks.iter().chain(&of.larger_context);
+    for &model in [model].iter().chain(models) {
+        for route in &config.models[model].routes {
+            let provider = &config.providers[route.provider];
+            // Writing into a string cannot fail.
+            let _ = write!(
+                mark,
+                "{:?} {:?} {:?} {:?};",
+                provider.name, provider.dialect, provider.endpoint, route.model
+            );
+        }
+    }
+    mark.into()
 }
 
 fn omitted(model: &crate::config::Model) -> Vec<Omitted> {

@@ -15,6 +15,7 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 use scoring::retry::RetryBudget;
 
+use super::cached::Checks;
 use super::serving::{Lasting, Serving};
 use crate::clock;
 use crate::governance::Pen;
@@ -67,6 +68,8 @@ pub struct Worker {
     /// Random, so that ids of different workers and processes differ.
     id_prefix: u32,
     next_id: Cell<u32>,
+    /// What is to be found out of the cache's answers.
+    pub(super) checks: Checks,
     /// Tasks that take leave of providers.
     farewells: Rc<Cell<u32>>,
 }
@@ -94,6 +97,7 @@ impl Worker {
             rng: RefCell::new(rng),
             id_prefix,
             next_id: Cell::new(0),
+            checks: Checks::default(),
             farewells: Rc::default(),
         }
     }
@@ -111,6 +115,22 @@ impl Worker {
         tokio::task::spawn_local(async move {
             // What was not said in time is not worth more.
             let _ = tokio::time::timeout(FAREWELL, task).await;
+            drop(farewell);
+        });
+    }
+
+    /// Runs a task that brings an answer to its end whose client has left and that others wait for.
+    ///
+    /// The stream has clocks of its own; the drain waits for it.
+    pub(super) fn carry_on(&self, task: impl Future<Output = ()> + 'static) {
+        let count = self.farewells.get();
+        if count >= MOST_FAREWELLS {
+            return;
+        }
+        self.farewells.set(count + 1);
+        let farewell = Farewell(Rc::clone(&self.farewells));
+        tokio::task::spawn_local(async move {
+            task.await;
             drop(farewell);
         });
     }

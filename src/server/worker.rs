@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use super::connection;
 use super::roster::Roster;
 use crate::clock;
-use crate::proxy::{Shared, Worker};
+use crate::proxy::{self, Shared, Worker};
 
 /// How often a worker looks for idle connections on both sides.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -116,6 +116,7 @@ impl Hub {
 pub async fn run(shared: Arc<Shared>, mut front: Front, mut drain: watch::Receiver<bool>) {
     let worker = Rc::new(Worker::new(shared));
     let roster = Rc::new(Roster::default());
+    tokio::task::spawn_local(proxy::check_answers(Rc::clone(&worker)));
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     loop {
         tokio::select! {

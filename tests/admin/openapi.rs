@@ -108,6 +108,8 @@ fn every_route_answers_as_documented() {
             "/api/audit/verify",
             "/api/config/diff",
             "/api/routes",
+            "/api/cache",
+            "/api/cache/audit",
             "/api/openapi.json",
         ] {
             steps.push(("GET", path.to_owned(), path.to_owned(), Value::Null));
@@ -124,6 +126,16 @@ fn every_route_answers_as_documented() {
         ] {
             let path = query.split('?').next().unwrap();
             steps.push(("GET", path.to_owned(), query.to_owned(), Value::Null));
+        }
+        let (some, one) = ("/api/cache/entries", "/api/cache/entries/{id}");
+        for (path, at) in [
+            (some, format!("{some}?all=true")),
+            (some, format!("{some}?key=ci")),
+            (some, some.to_owned()),
+            (one, format!("{some}/0000000000000001")),
+            (one, format!("{some}/1")),
+        ] {
+            steps.push(("DELETE", path.to_owned(), at, Value::Null));
         }
         let adjust = "/api/ledger/{id}/adjust";
         steps.push((

@@ -107,13 +107,13 @@ fn configuration(folder: &Folder, mock: std::net::SocketAddr) -> String {
     let (data, trace) = (folder.file("data"), folder.file("trace.jsonl"));
     let mut text = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\nworkers = 2\ntoken = \"{TOKEN}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"debug\"\n\
-         [trace]\npath = {trace:?}\n[governance]\ndata = {data:?}\n\
+         [trace]\npath = {trace:?}\n[governance]\ndata = {data:?}\n[cache]\ndisk = true\n\
          [keys.ci]\nsecret = \"{KEY}\"\nbudgets = [{{ limit = 100.0, period = \"1Y\" }}]\n\
          [keys.poor]\nsecret = \"{POOR}\"\nbudgets = [{{ limit = 0.000001, period = \"1Y\" }}]\n"
     );
     for place in 0..FAULTS.len() {
         text.push_str(&format!(
-            "[models.m{place}]\nroutes = [{{ provider = \"p{place}\", model = \"m\", price_input = 1.0, price_output = 4.0 }}]\n\
+            "[models.m{place}]\ncache = {{ layers = \"exact\" }}\nroutes = [{{ provider = \"p{place}\", model = \"m\", price_input = 1.0, price_output = 4.0 }}]\n\
              [providers.p{place}]\nbase_url = \"http://{mock}/p{place}/v1\"\ndialect = \"openai\"\nkeys = [{{ name = \"key\", secret = \"sk-canary-of-the-provider\" }}]\n"
         ));
     }
@@ -226,6 +226,8 @@ async fn look(binary: &Binary, found: &mut Vec<String>) -> usize {
         "/api/audit",
         "/api/config",
         "/api/prices",
+        "/api/cache",
+        "/api/cache/audit",
         "/api/nothing",
     ];
     for path in paths {
@@ -245,7 +247,7 @@ fn sweep(folder: &Folder, found: &mut Vec<String>) -> usize {
     let mut files = Vec::new();
     list(&folder.file(""), &mut files);
     files.retain(|file| !file.ends_with("trimtab.toml"));
-    for needed in ["history.db", "names", "trace.jsonl", "stderr"] {
+    for needed in ["history.db", "names", "trace.jsonl", "stderr", "cache.db"] {
         assert!(files.iter().any(|file| file.ends_with(needed)), "{needed}");
     }
     for file in &files {

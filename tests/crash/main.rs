@@ -17,6 +17,7 @@
 
 mod binary;
 mod books;
+mod cache;
 mod canary;
 #[expect(dead_code, reason = "no client leaves early here")]
 #[path = "../spend/client.rs"]
@@ -43,7 +44,10 @@ struct Arguments {
     /// The seed of what is random.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Only the trials whose name contains this: kill, disk, canary.
+    /// How often it is killed while it keeps answers.
+    #[arg(long, default_value_t = 5)]
+    cache_kills: u32,
+    /// Only the trials whose name contains this: kill, disk, canary, cache-kill, cache-full.
     #[arg(long)]
     trial: Option<String>,
     /// What `cargo test` is asked for by name, of whatever binary it is.
@@ -71,6 +75,16 @@ fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     if is_asked("disk") {
         println!("disk: {}", disk::run());
+    }
+    if is_asked("cache-kill") {
+        println!(
+            "cache-kill: {}",
+            cache::killed(arguments.seed, arguments.cache_kills)
+        );
+    }
+    #[cfg(target_os = "linux")]
+    if is_asked("cache-full") {
+        println!("cache-full: {}", cache::full());
     }
     if is_asked("canary") {
         println!("canary: {}", canary::run());

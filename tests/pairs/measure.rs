@@ -10,7 +10,7 @@ use trimtab::cache::semantic::guards::{Features, Veto, veto};
 use super::make::Pair;
 
 /// The cosine from which on a stored answer is served, with guards: the lowest that keeps false hits of the design half clearly below one in a hundred.
-pub(crate) const THRESHOLD: f32 = 0.80;
+pub(crate) const THRESHOLD: f32 = trimtab::config::Caching::THRESHOLD as f32;
 
 /// The share of hits that may be false.
 const MOST_FALSE: f64 = 0.01;

@@ -14,7 +14,7 @@ mod wire;
 pub(crate) use client::{Client, Pace};
 pub(crate) use config::{Spec, parse};
 pub(crate) use folder::Folder;
-pub(crate) use upstream::{Raw, Reply};
+pub(crate) use upstream::{Heard, Raw, Reply};
 pub(crate) use wire::{Answer, Call, Ended};
 
 use std::future::Future;

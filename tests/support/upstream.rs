@@ -55,13 +55,19 @@ impl Reply {
 impl Raw {
     /// Starts one that answers every request alike.
     pub(crate) async fn start(reply: Reply) -> Self {
+        Self::answering(move |_| reply.clone()).await
+    }
+
+    /// Starts one that answers what `reply` makes of each request.
+    pub(crate) async fn answering(reply: impl Fn(&Heard) -> Reply + 'static) -> Self {
+        let reply: Rc<dyn Fn(&Heard) -> Reply> = Rc::new(reply);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let heard = Rc::new(RefCell::new(Vec::new()));
         let keep = Rc::clone(&heard);
         spawn_local(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                spawn_local(serve(stream, reply.clone(), Rc::clone(&keep)));
+                spawn_local(serve(stream, Rc::clone(&reply), Rc::clone(&keep)));
             }
         });
         Self { address, heard }
@@ -97,13 +103,20 @@ impl Heard {
     }
 }
 
-async fn serve(mut stream: TcpStream, reply: Reply, keep: Rc<RefCell<Vec<Heard>>>) {
+async fn serve(
+    mut stream: TcpStream,
+    reply: Rc<dyn Fn(&Heard) -> Reply>,
+    keep: Rc<RefCell<Vec<Heard>>>,
+) {
+    // A piece that the system holds back until another is acknowledged comes too late for a paused clock.
+    stream.set_nodelay(true).unwrap();
     let mut raw = Vec::new();
     loop {
         while let Some((heard, length)) = request(&raw) {
             raw.drain(..length);
+            let told = reply(&heard);
             keep.borrow_mut().push(heard);
-            for (wait, bytes) in &reply.0 {
+            for (wait, bytes) in &told.0 {
                 if !wait.is_zero() {
                     tokio::time::sleep(*wait).await;
                 }

@@ -18,7 +18,7 @@ use super::allowance::{Allowance, Held, Skip, Spending};
 use super::compare::Verdict;
 use super::estimate::{Accuracy, Estimate, Tally};
 use super::record::{Count, Skipped};
-use super::sample::{Draw, Hit, Sampler, Sampling, SamplingError};
+use super::sample::{Draw, Hit, Sampler};
 
 /// Workflows that have an account of their own.
 ///
@@ -102,14 +102,10 @@ impl Audit {
     }
 
     /// The account of a workflow, which is opened if there is room, else that of [`OTHER`]; an open account keeps its sampling.
-    ///
-    /// # Errors
-    /// If the sampling's numbers are out of range.
-    pub fn account(&self, name: &str, how: Sampling) -> Result<Arc<Account>, SamplingError> {
-        let sampler = Sampler::new(how)?;
+    pub fn account(&self, name: &str, sampler: Sampler) -> Arc<Account> {
         let mut accounts = held(&self.accounts);
         if let Some(account) = accounts.get(name) {
-            return Ok(Arc::clone(account));
+            return Arc::clone(account);
         }
         // One place is kept for the others.
         let name = if accounts.len() + 1 < WORKFLOWS {
@@ -119,7 +115,7 @@ impl Audit {
         };
         let account = accounts.entry(name.to_owned());
         let open = || Arc::new(Account::new(name, sampler));
-        Ok(Arc::clone(account.or_insert_with(open)))
+        Arc::clone(account.or_insert_with(open))
     }
 
     /// Holds money for a drawn hit's audit; a refusal is counted in the account.
@@ -271,12 +267,12 @@ mod tests {
         let audit = Audit::new(Spending::default());
         for index in 0..1_000 {
             let name = format!("workflow {index}");
-            let account = audit.account(&name, Sampling::default()).unwrap();
+            let account = audit.account(&name, Sampler::default());
             let own = index < WORKFLOWS - 1;
             assert_eq!(account.name(), if own { &name } else { OTHER });
         }
         assert_eq!(audit.standings(None).len(), WORKFLOWS);
-        let first = audit.account("workflow 0", Sampling::default()).unwrap();
+        let first = audit.account("workflow 0", Sampler::default());
         assert_eq!(first.name(), "workflow 0");
     }
 
@@ -286,7 +282,7 @@ mod tests {
             per_minute: 1,
             per_day: 100,
         });
-        let account = audit.account("a", Sampling::default()).unwrap();
+        let account = audit.account("a", Sampler::default());
         let mut rng = StdRng::seed_from_u64(1);
         for _ in 0..3 {
             assert!(account.hit(&HIT, 7, &mut rng).taken);

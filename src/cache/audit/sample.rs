@@ -98,6 +98,17 @@ pub struct Sampler {
     mean: AtomicU64,
 }
 
+impl Default for Sampler {
+    /// A sampler of the usual shares.
+    fn default() -> Self {
+        Self {
+            how: Sampling::default(),
+            today: AtomicU64::new(0),
+            mean: AtomicU64::new(1.0_f64.to_bits()),
+        }
+    }
+}
+
 impl Sampler {
     /// A sampler that has seen nothing.
     ///
@@ -114,8 +125,7 @@ impl Sampler {
         }
         Ok(Self {
             how,
-            today: AtomicU64::new(0),
-            mean: AtomicU64::new(1.0_f64.to_bits()),
+            ..Self::default()
         })
     }
 

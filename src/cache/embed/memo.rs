@@ -24,7 +24,7 @@ pub struct Memo {
 
 /// What a text of an embedder is found by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Mark([u8; 32]);
+pub struct Mark([u8; 32]);
 
 impl Memo {
     /// Nothing remembered yet, and at most so many bytes ever; of 384 numbers a vector, 17 MB are ten thousand texts.
@@ -42,7 +42,8 @@ impl Memo {
     }
 
     /// What the text is found by, among those of this embedder.
-    pub(super) fn mark(&self, embedder: &str, text: &str) -> Mark {
+    #[must_use]
+    pub fn mark(&self, embedder: &str, text: &str) -> Mark {
         let mut context = hmac::Context::with_key(&self.key);
         // The length keeps one embedder's name from running into another's text.
         context.update(&(embedder.len() as u64).to_le_bytes());
@@ -54,12 +55,13 @@ impl Memo {
     }
 
     /// The vector, if it is remembered.
-    pub(super) fn get(&self, mark: Mark) -> Option<Arc<[f32]>> {
+    #[must_use]
+    pub fn get(&self, mark: Mark) -> Option<Arc<[f32]>> {
         self.vectors.get(&mark)
     }
 
     /// Remembers the vector.
-    pub(super) fn put(&self, mark: Mark, vector: Arc<[f32]>) {
+    pub fn put(&self, mark: Mark, vector: Arc<[f32]>) {
         self.vectors.insert(mark, vector);
     }
 }

@@ -40,7 +40,7 @@ mod tests;
 mod twin;
 
 pub use local::{LoadError, Local};
-pub use memo::Memo;
+pub use memo::{Mark, Memo};
 pub use pool::{BUSY, Pending, Pool};
 
 /// Turns texts into vectors.

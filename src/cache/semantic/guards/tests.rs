@@ -19,6 +19,10 @@ fn manners_and_spelling_do_not_matter() {
             "Hi there! Could you please tell me how to reset my password? Thank you very much.",
         ),
         (
+            "How do I reset my email password?",
+            "Please tell me how to reset my email password",
+        ),
+        (
             "What's the colour of the theatre?",
             "What is the color of the theater",
         ),

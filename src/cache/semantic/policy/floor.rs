@@ -14,7 +14,7 @@ use super::calibration::{Source, Truth};
 use super::settings::Settings;
 
 /// How much nearer than a wrongly answered question the next one must be: the noise of an eight-bit embedder.
-const MARGIN: f32 = 0.005;
+pub const MARGIN: f32 = 0.005;
 
 /// Wrong answers served after which an entry goes.
 const STRIKES: u8 = 2;
