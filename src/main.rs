@@ -13,6 +13,7 @@ use trimtab::app::{self, Gateway};
 use trimtab::config::{self, Config, LogFormat, Paint, Report};
 use trimtab::dialects::fixed::{Unheard, unheard};
 use trimtab::prices::PricesError;
+use trimtab::study::{self, StudyError};
 use trimtab::{console, demo, doctor, import, mock, prices};
 
 /// In profiles of the request path the system's allocator took about 6 % of the samples, this one 1 to 2 %; it costs some 8 MiB of idle memory.
@@ -92,6 +93,9 @@ enum Command {
     Usage(console::Usage),
     /// Shows who is live, from the file or made over the API.
     Diff(console::Diff),
+    /// Shows and empties the response cache, and says how often it is wrong.
+    #[command(subcommand)]
+    Cache(Cache),
     /// Prints the JSON Schema of the configuration, for editors.
     Schema,
     /// Prints a completion script for a shell.
@@ -99,6 +103,18 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum Cache {
+    /// Shows what a running gateway keeps of answers, and how its semantic hits stand.
+    Show(console::Kept),
+    /// Has a running gateway forget answers.
+    Evict(console::Forget),
+    /// Reports how often semantic hits were wrong, from the gateway's files.
+    Audit(study::Weekly),
+    /// Tries thresholds of the semantic layer on recorded questions, offline.
+    Simulate(study::Simulate),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -127,6 +143,10 @@ fn main() -> ExitCode {
         Command::Budgets(options) => console(&console::Ask::Budgets(options)),
         Command::Usage(options) => console(&console::Ask::Usage(options)),
         Command::Diff(options) => console(&console::Ask::Diff(options)),
+        Command::Cache(Cache::Show(options)) => console(&console::Ask::Kept(options)),
+        Command::Cache(Cache::Evict(options)) => console(&console::Ask::Forget(options)),
+        Command::Cache(Cache::Audit(options)) => study(&study::Study::Audit(options)),
+        Command::Cache(Cache::Simulate(options)) => study(&study::Study::Simulate(options)),
         Command::Schema => print(&config::schema()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -255,6 +275,15 @@ fn prices(command: &prices::Command) -> anyhow::Result<ExitCode> {
     complain(&said.remarks);
     print(&said.text)?;
     Ok(ExitCode::from(u8::from(!said.holds)))
+}
+
+fn study(study: &study::Study) -> anyhow::Result<ExitCode> {
+    let said = match study::run(study) {
+        Err(StudyError::Config(report)) => return Ok(refuse(&report)),
+        said => said?,
+    };
+    complain(&said.remarks);
+    print(&said.text)
 }
 
 fn console(ask: &console::Ask) -> anyhow::Result<ExitCode> {

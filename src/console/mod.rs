@@ -7,6 +7,7 @@
 //! - A token that stands in the configuration is sent to the address that stands in it, and to no other.
 //! - What the gateway says is shown without control characters.
 
+mod cache;
 mod keys;
 mod money;
 mod options;
@@ -18,7 +19,7 @@ use std::io;
 
 use serde_json::Value;
 
-pub use options::{Budgets, Diff, Key, Keys, Remote, Usage};
+pub use options::{Budgets, Diff, Forget, Kept, Key, Keys, Remote, Usage, What};
 
 use remote::Plane;
 
@@ -33,6 +34,10 @@ pub enum Ask {
     Usage(Usage),
     /// Who is live, from where.
     Diff(Diff),
+    /// What is kept of answers.
+    Kept(Kept),
+    /// What is to be forgotten of them.
+    Forget(Forget),
 }
 
 /// What there is to say.
@@ -94,6 +99,8 @@ pub fn run(ask: &Ask) -> Result<Said, ConsoleError> {
         Ask::Budgets(it) => &it.remote,
         Ask::Usage(it) => &it.remote,
         Ask::Diff(it) => &it.remote,
+        Ask::Kept(it) => &it.remote,
+        Ask::Forget(it) => &it.remote,
     };
     let target = target::target(remote, &|name| std::env::var(name).ok())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -106,6 +113,8 @@ pub fn run(ask: &Ask) -> Result<Said, ConsoleError> {
             Ask::Budgets(it) => money::budgets(&plane, it).await?,
             Ask::Usage(it) => money::usage(&plane, it).await?,
             Ask::Diff(it) => keys::diff(&plane, it).await?,
+            Ask::Kept(it) => cache::show(&plane, it).await?,
+            Ask::Forget(it) => cache::forget(&plane, it).await?,
         };
         said.remarks.insert_str(0, &target.notes);
         Ok(said)

@@ -163,3 +163,46 @@ pub struct Diff {
     #[command(flatten)]
     pub remote: Remote,
 }
+
+/// What a running gateway keeps of answers.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Kept {
+    /// Where.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// What a running gateway is to forget.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Forget {
+    /// What.
+    #[command(flatten)]
+    pub what: What,
+    /// Where.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// Which answers.
+#[derive(Clone, Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct What {
+    /// The answer of this id, as `x-trimtab-explain` tells it.
+    #[arg(long, value_name = "ID")]
+    pub entry: Option<String>,
+    /// What this request was answered.
+    #[arg(long, value_name = "ID")]
+    pub request: Option<String>,
+    /// What the requests of this virtual key were answered.
+    #[arg(long, value_name = "NAME")]
+    pub key: Option<String>,
+    /// What has this tag.
+    #[arg(long)]
+    pub tag: Option<String>,
+    /// What this model, or `workflows/NAME`, answered.
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Everything.
+    #[arg(long)]
+    pub all: bool,
+}

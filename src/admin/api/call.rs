@@ -23,6 +23,7 @@ use crate::governance::office::{Asked, Office};
 use crate::proxy::Shared;
 
 use super::ask::{self, Ask, Plus};
+use super::cache::Counter;
 use super::outgoing::{Outgoing, Reader, json_response, response};
 use super::refusal::Refusal;
 use super::routes::{self, Route, Run, Takes};
@@ -108,6 +109,16 @@ async fn respond(
             let body = Outgoing::whole(text(shared));
             return Ok(response(route.status, "application/json", body));
         }
+        Run::Cache(run) => {
+            let counter = counter(shared);
+            let ask = Ask {
+                path,
+                query,
+                body: Map::new(),
+            };
+            let reply = blocking(gate, move || run(&counter, &ask)).await?;
+            return Ok(send(route, reply));
+        }
         Run::Office(run) => run,
     };
     let office = office.ok_or_else(|| {
@@ -131,12 +142,21 @@ async fn respond(
         kind: route.kind,
     };
     let ask = Ask { path, query, body };
+    let reply = blocking(gate, move || run(&desk, &ask)).await?;
+    Ok(send(route, reply))
+}
+
+/// Does what may block on a thread where that may be.
+async fn blocking(
+    gate: &Gate,
+    run: impl FnOnce() -> Result<Reply, Refusal> + Send + 'static,
+) -> Result<Reply, Refusal> {
     let done = async {
         // Why: the gate is never closed.
         let pass = Arc::clone(&gate.0).acquire_owned().await;
         let job = tokio::task::spawn_blocking(move || {
             let _pass = pass;
-            run(&desk, &ask)
+            run()
         });
         job.await.unwrap_or_else(|_| {
             Err(Refusal::unavailable(
@@ -144,12 +164,24 @@ async fn respond(
             ))
         })
     };
-    let reply = timeout(ANSWER_TIME, done).await.map_err(|_| {
+    timeout(ANSWER_TIME, done).await.map_err(|_| {
         Refusal::unavailable(
             "the database takes too long; look whether a change was made before asking again",
         )
-    })??;
-    Ok(send(route, reply))
+    })?
+}
+
+/// What handlers of the cache work with.
+fn counter(shared: &Shared) -> Counter {
+    let roster = shared.lasting.ledger.as_ref().map(|it| it.roster.load());
+    Counter {
+        library: Arc::clone(&shared.lasting.library),
+        config: Arc::clone(&shared.serving.load().config),
+        members: roster
+            .iter()
+            .flat_map(|roster| roster.members().map(Arc::clone))
+            .collect(),
+    }
 }
 
 /// The route of a method and a path, and the parameters of the path.

@@ -9,6 +9,7 @@
 //! - A secret is in the answer of the request that made it and in no other.
 
 mod ask;
+mod cache;
 mod call;
 mod history;
 mod ledger;

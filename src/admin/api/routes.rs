@@ -12,6 +12,7 @@ use crate::config::Kind;
 use crate::proxy::Shared;
 
 use super::ask::{Ask, Form, LONGEST_PAGE, Param};
+use super::cache::{self, Counter};
 use super::call::{Desk, Reply};
 use super::refusal::Refusal;
 use super::{history, ledger, standing, tenants};
@@ -44,6 +45,8 @@ pub(super) type Handler = fn(&Desk, &Ask) -> Result<Reply, Refusal>;
 pub(super) enum Run {
     /// A thread that may block; there is a ledger.
     Office(Handler),
+    /// A thread that may block; with or without a ledger.
+    Cache(fn(&Counter, &Ask) -> Result<Reply, Refusal>),
     /// The control thread, at once.
     Plain(fn(&Shared) -> String),
 }
@@ -127,6 +130,7 @@ pub(super) fn routes() -> &'static [Route] {
         routes.extend(of_keys());
         routes.extend(of_money());
         routes.extend(of_the_ledger());
+        routes.extend(of_the_cache());
         routes.extend(of_the_rest());
         routes
     })
@@ -329,6 +333,58 @@ fn of_the_ledger() -> Vec<Route> {
             status: StatusCode::ACCEPTED,
             refuses: &[404, 409],
             ..asked("/api/ledger/{id}/adjust", "adjust_entry", Gives::Adjusted, Run::Office(ledger::adjust))
+        },
+    ]
+}
+
+const NAMED: [Param; 5] = [
+    Param {
+        name: "request",
+        about: "Id of the request that was answered.",
+        form: Form::Text,
+    },
+    Param {
+        name: "key",
+        about: "Name of the virtual key whose requests were answered.",
+        form: Form::Text,
+    },
+    Param {
+        name: "tag",
+        about: "A tag of `x-trimtab-cache-tags`.",
+        form: Form::Text,
+    },
+    Param {
+        name: "model",
+        about: "The model that was asked for, or `workflows/NAME`.",
+        form: Form::Text,
+    },
+    Param {
+        name: "all",
+        about: "Everything.",
+        form: Form::Flag,
+    },
+];
+
+fn of_the_cache() -> Vec<Route> {
+    vec![
+        Route {
+            about: "Says what is kept of answers.".to_owned(),
+            ..asked("/api/cache", "show_cache", Gives::Object, Run::Cache(cache::show))
+        },
+        Route {
+            about: "Says how often semantic hits are wrong, by model and workflow, and from which similarity on they are served.".to_owned(),
+            ..asked("/api/cache/audit", "show_cache_audit", Gives::Object, Run::Cache(cache::audit))
+        },
+        Route {
+            method: Method::DELETE,
+            about: "Forgets the answers that one of the parameters names.".to_owned(),
+            query: NAMED.to_vec(),
+            ..asked("/api/cache/entries", "forget_answers", Gives::Object, Run::Cache(cache::forget))
+        },
+        Route {
+            method: Method::DELETE,
+            about: "Forgets one answer, by its id as `x-trimtab-explain` tells it.".to_owned(),
+            ..asked("/api/cache/entries/{id}", "forget_answer", Gives::Object, Run::Cache(cache::forget_one))
         },
     ]
 }
