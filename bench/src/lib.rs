@@ -11,6 +11,7 @@ pub mod decisions;
 pub mod encoder;
 pub mod load;
 pub mod process;
+pub mod promises;
 pub mod proxy;
 pub mod report;
 pub mod samples;

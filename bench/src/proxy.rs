@@ -72,32 +72,54 @@ pub fn nginx(
 /// The credential that every client of a bench presents.
 pub const KEY: &str = "the-key-of-every-bench";
 
-/// Whether the gateway asks for a key and keeps books.
+/// How a gateway is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Books {
+pub enum Setup {
     /// It serves anybody and writes nothing down.
-    None,
+    Plain,
+    /// The same, of another build.
+    Before,
     /// A key, its team and its customer pay for every request, with two budgets each.
-    Kept,
+    Governed,
+    /// It keeps answers, and is asked for the same again and again.
+    Cached,
+    /// It keeps answers, and is never asked for the same twice.
+    Missed,
 }
 
-impl Books {
-    /// The name of the gateway that keeps them or does not.
+impl Setup {
+    /// The name of a gateway that is set up so.
     #[must_use]
-    pub const fn gateway(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::None => "gateway",
-            Self::Kept => "governed",
+            Self::Plain => "gateway",
+            Self::Before => "before",
+            Self::Governed => "governed",
+            Self::Cached => "cached",
+            Self::Missed => "cached-miss",
         }
     }
 
-    /// What the configuration says of it.
+    /// What the configuration says of each model besides.
+    const fn of_model(self) -> &'static str {
+        match self {
+            Self::Cached | Self::Missed => "cache = { layers = \"exact\" }\n",
+            _ => "",
+        }
+    }
+
+    /// What the configuration says besides.
     ///
     /// # Errors
     /// If the folder of an earlier run cannot be removed.
     fn tables(self, folder: &Path) -> anyhow::Result<String> {
-        if self == Self::None {
-            return Ok(String::new());
+        match self {
+            Self::Plain | Self::Before => return Ok(String::new()),
+            // What bounds a tenant's writes is no part of what is measured.
+            Self::Cached | Self::Missed => {
+                return Ok("\n[cache]\nwrites_per_minute = 10000000\n".to_owned());
+            }
+            Self::Governed => {}
         }
         let data = folder.join("books");
         if data.exists() {
@@ -118,7 +140,7 @@ impl Books {
 /// If its configuration cannot be written.
 pub fn gateway(
     folder: &Path,
-    (binary, books): (&Path, Books),
+    (binary, setup): (&Path, Setup),
     [address, admin, upstream]: [SocketAddr; 3],
 ) -> anyhow::Result<Vec<String>> {
     let mut configuration =
@@ -128,11 +150,12 @@ pub fn gateway(
             configuration,
             "\n[providers.{model}]\nbase_url = \"http://{upstream}/{model}/v1\"\n\
              keys = [{{ name = \"only\", secret = \"bench-key\" }}]\n\
-             \n[models.{model}]\nroutes = [{{ provider = \"{model}\", model = \"{model}-upstream\", price_input = 0.15, price_output = 0.6 }}]\n"
+             \n[models.{model}]\nroutes = [{{ provider = \"{model}\", model = \"{model}-upstream\", price_input = 0.15, price_output = 0.6 }}]\n{}",
+            setup.of_model()
         )?;
     }
-    configuration.push_str(&books.tables(folder)?);
-    let file = folder.join(format!("{}.toml", books.gateway()));
+    configuration.push_str(&setup.tables(folder)?);
+    let file = folder.join(format!("{}.toml", setup.name()));
     fs::write(&file, configuration).with_context(|| format!("writing {}", file.display()))?;
     let words = [
         &binary.display().to_string(),
@@ -170,7 +193,10 @@ pub fn mock(folder: &Path, binary: &Path, address: SocketAddr) -> anyhow::Result
     Ok(words.map(str::to_owned).to_vec())
 }
 
-/// A chat request of about 1.2 KB: a system prompt and three turns.
+/// What in a chat request may vary without any other change: the number of its crew.
+pub const NUMBER: &str = "000000000000";
+
+/// A chat request of about 1.2 KB: a system prompt and three turns, with [`NUMBER`] at its end.
 #[must_use]
 pub fn chat_body(model: &str, streamed: bool) -> String {
     let turns = [
@@ -194,7 +220,7 @@ pub fn chat_body(model: &str, streamed: bool) -> String {
         (
             "user",
             "The tab stands about four degrees off when the wheel is centred, and the linkage has no play \
-          that we can feel. Can we correct that at sea, and what should we watch afterwards? We have a multimeter, a clinometer, spare split pins and some twine; the sea is about one metre, and the nearest harbour is thirty miles off.",
+          that we can feel. Can we correct that at sea, and what should we watch afterwards? We have a multimeter, a clinometer, spare split pins and some twine; the sea is about one metre, and the harbour is near. Crew 000000000000.",
         ),
     ];
     let messages: Vec<String> = turns
@@ -217,6 +243,7 @@ mod tests {
             let body = chat_body("bench", streamed);
             let parsed: serde_json::Value = serde_json::from_str(&body).unwrap();
             assert_eq!(parsed["stream"].as_bool().unwrap_or(false), streamed);
+            assert_eq!(body.matches(NUMBER).count(), 1);
             assert!((1_100..1_300).contains(&body.len()), "{} bytes", body.len());
         }
     }

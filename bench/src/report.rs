@@ -68,6 +68,14 @@ impl Figures {
         median(&pairs)
     }
 
+    /// What the subject adds to `direct`, the median of the rounds' differences; NaN if either was never measured.
+    #[must_use]
+    pub fn added(&self, case: &str, subject: &str, figure: &str) -> f64 {
+        self.compare([case, figure], [subject, "direct"], |left, right| {
+            left - right
+        })
+    }
+
     /// All values, for other programs: `{case: {subject: {figure: {median, rounds}}}}`.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {

@@ -15,13 +15,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use bench::load::{self, Measured, Pace, Plan, Target};
+use bench::load::{self, Measured, Pace, Plan, Target, Varied};
 use bench::process::{self, Process};
-use bench::proxy::{self, Books, MODELS};
-use bench::report::{self, Bar, Bound, Figures, number};
-use bench::samples::median;
+use bench::promises::promises;
+use bench::proxy::{self, MODELS, Setup};
+use bench::report::{self, Figures, number};
 use bench::upstream;
 use clap::{Parser, Subcommand};
+use memchr::memmem;
 
 /// Requests per second of the open loops; the promises are made at 2,000 and 5,000.
 const RATES: [u32; 3] = [500, 2_000, 5_000];
@@ -40,6 +41,18 @@ const HELD: usize = 256;
 
 /// Least seconds of load before a window: longer than a paced stream, so that as many end in it as begin.
 const WARM_UP: f64 = 0.7;
+
+/// Requests that are repeated where every one is a hit.
+const REPEATED: u64 = 1_000;
+
+/// The first number of the streams among them.
+const STREAMED: u64 = 1_000_000;
+
+/// Requests that are not repeated: more than any case of a round asks.
+const NEVER_REPEATED: u64 = 100_000_000;
+
+/// How long the requests that are repeated are asked for before: many times what a thousand streams need.
+const FILLING: Duration = Duration::from_secs(2);
 
 /// Starts timed.
 const STARTS: usize = 5;
@@ -65,6 +78,15 @@ struct Arguments {
     /// Measure a gateway beside that asks for a key and keeps books.
     #[arg(long)]
     governed: bool,
+    /// Measure a gateway beside that keeps answers and is asked for 1,000 requests again and again: every one is a hit.
+    #[arg(long)]
+    cached: bool,
+    /// Measure a gateway beside that keeps answers and is never asked for the same twice: every one is a miss.
+    #[arg(long)]
+    cached_miss: bool,
+    /// Measure a gateway of another build beside, as it was before a change.
+    #[arg(long)]
+    before: Option<PathBuf>,
     /// Leave the gateway out: measure nginx and the rig itself.
     #[arg(long)]
     without_gateway: bool,
@@ -108,6 +130,8 @@ struct Subject {
     name: &'static str,
     address: SocketAddr,
     process: Process,
+    /// How it is set up, where it is a gateway.
+    setup: Option<Setup>,
 }
 
 /// The cases, in the order that they run.
@@ -184,7 +208,11 @@ fn main() -> anyhow::Result<()> {
         {
             for turn in 0..subjects.len() {
                 let subject = &subjects[(turn + round) % subjects.len()];
-                measure(&mut figures, case, subject, &subjects[0], arguments.quick)?;
+                if subject.setup == Some(Setup::Cached) && case.model == upstream::PACED {
+                    // What is told from memory has no pauses.
+                    continue;
+                }
+                measure(&mut figures, case, subject, (round, arguments.quick))?;
             }
             say(&format!("round {} of {rounds}: {}", round + 1, case.name))?;
         }
@@ -228,6 +256,7 @@ fn start(arguments: &Arguments) -> anyhow::Result<Vec<Subject>> {
         name: "direct",
         address: source,
         process,
+        setup: None,
     }];
     wait_to_accept(source)?;
     if installed("nginx") {
@@ -239,42 +268,56 @@ fn start(arguments: &Arguments) -> anyhow::Result<Vec<Subject>> {
             name: "nginx",
             address,
             process,
+            setup: None,
         });
     } else {
         say("nginx is not installed: there is no floor to compare with")?;
     }
-    if !arguments.without_gateway {
-        let (subject, _) = start_gateway(arguments, (&folder, Books::None), source)?;
+    for setup in setups(arguments) {
+        let (subject, _) = start_gateway(arguments, (&folder, setup), source)?;
         subjects.push(subject);
-        if arguments.governed {
-            let (subject, _) = start_gateway(arguments, (&folder, Books::Kept), source)?;
-            subjects.push(subject);
-        }
     }
     Ok(subjects)
+}
+
+/// The gateways to be measured.
+fn setups(arguments: &Arguments) -> Vec<Setup> {
+    let all = [
+        (Setup::Plain, true),
+        (Setup::Before, arguments.before.is_some()),
+        (Setup::Governed, arguments.governed),
+        (Setup::Cached, arguments.cached),
+        (Setup::Missed, arguments.cached_miss),
+    ];
+    let wanted = all.into_iter().filter(|(_, wanted)| *wanted);
+    wanted
+        .map(|(setup, _)| setup)
+        .filter(|_| !arguments.without_gateway)
+        .collect()
 }
 
 /// Starts a gateway; with it the time until it answered.
 fn start_gateway(
     arguments: &Arguments,
-    (folder, books): (&Path, Books),
+    (folder, setup): (&Path, Setup),
     source: SocketAddr,
 ) -> anyhow::Result<(Subject, Duration)> {
     let (address, admin) = (process::free_address()?, process::free_address()?);
-    let command = proxy::gateway(folder, (&arguments.binary, books), [address, admin, source])?;
+    let binary = match &arguments.before {
+        Some(before) if setup == Setup::Before => before,
+        _ => &arguments.binary,
+    };
+    let command = proxy::gateway(folder, (binary, setup), [address, admin, source])?;
     let since = Instant::now();
     let cpu = arguments.pin.then_some(0);
-    let mut process = Process::start(
-        &command,
-        cpu,
-        &folder.join(format!("{}.log", books.gateway())),
-    )?;
+    let mut process = Process::start(&command, cpu, &folder.join(format!("{}.log", setup.name())))?;
     let took = process.wait_for(address, "/health", since)?;
     Ok((
         Subject {
-            name: books.gateway(),
+            name: setup.name(),
             address,
             process,
+            setup: Some(setup),
         },
         took,
     ))
@@ -296,22 +339,38 @@ fn wait_to_accept(address: SocketAddr) -> anyhow::Result<()> {
     anyhow::bail!("the upstream does not listen on {address}; see upstream.log in the folder")
 }
 
-/// The request and the right answer of a case on a subject.
-fn target(case: &Case, subject: &Subject) -> Target {
-    let path = match subject.name {
-        "gateway" | "governed" => proxy::GATEWAY_PATH.to_owned(),
-        _ => proxy::upstream_path(case.model),
+/// The request and the right answer of a case on a subject, in a round.
+fn target(case: &Case, subject: &Subject, round: usize) -> anyhow::Result<Target> {
+    let path = match subject.setup {
+        Some(_) => proxy::GATEWAY_PATH.to_owned(),
+        None => proxy::upstream_path(case.model),
     };
     let body = proxy::chat_body(case.model, case.streamed);
-    Target {
+    let request = load::post(subject.address, &path, proxy::KEY, &body);
+    let at = memmem::find(&request, proxy::NUMBER.as_bytes()).context("no number in the body")?;
+    // Streams and whole answers of one question would be told from each other.
+    let first = if case.streamed { STREAMED } else { 0 };
+    let (varied, line) = match subject.setup {
+        Some(Setup::Cached) => (Some((first, REPEATED)), "x-cache-status: HIT\r\n"),
+        Some(Setup::Missed) => {
+            let place = cases().iter().position(|it| it.name == case.name);
+            let part = round * cases().len() + place.unwrap_or_default();
+            let first = (part as u64 + 1) * NEVER_REPEATED;
+            (Some((first, NEVER_REPEATED)), "x-cache-status: MISS\r\n")
+        }
+        _ => (None, ""),
+    };
+    Ok(Target {
         address: subject.address,
-        request: load::post(subject.address, &path, proxy::KEY, &body),
+        request,
+        varied: varied.map(|(first, count)| Varied { at, first, count }),
         events: if case.streamed {
             upstream::CONTENT_EVENTS
         } else {
             0
         },
-    }
+        line,
+    })
 }
 
 /// Runs one case on one subject and notes its figures.
@@ -319,8 +378,7 @@ fn measure(
     figures: &mut Figures,
     case: &Case,
     subject: &Subject,
-    direct: &Subject,
-    quick: bool,
+    (round, quick): (usize, bool),
 ) -> anyhow::Result<()> {
     let scale: f64 = if quick { 0.4 } else { 1.0 };
     let plan = Plan {
@@ -329,7 +387,11 @@ fn measure(
         window: Duration::from_secs_f64(scale * case.seconds),
     };
     let meter = || subject.process.cpu_nanos();
-    let mut seen = load::run(&target(case, subject), &plan, meter)
+    let target = target(case, subject, round)?;
+    if subject.setup == Some(Setup::Cached) {
+        fill(&target).with_context(|| format!("filling for {}", case.name))?;
+    }
+    let mut seen = load::run(&target, &plan, meter)
         .with_context(|| format!("{} on {}", case.name, subject.name))?;
     ensure!(
         seen.failed == 0,
@@ -340,11 +402,33 @@ fn measure(
         seen.requests + seen.failed,
         seen.texts.join("; ")
     );
-    debug_assert_eq!(
-        direct.name, "direct",
-        "the first subject is the upstream itself"
-    );
     note(figures, case, subject.name, &mut seen);
+    Ok(())
+}
+
+/// Asks for everything that is to be a hit, until it is.
+fn fill(target: &Target) -> anyhow::Result<()> {
+    let plan = Plan {
+        pace: Pace::Closed {
+            connections: STREAMS,
+        },
+        warm_up: Duration::ZERO,
+        window: FILLING,
+    };
+    let seen = load::run(
+        &Target {
+            line: "",
+            ..target.clone()
+        },
+        &plan,
+        || 0,
+    )?;
+    ensure!(
+        seen.failed == 0 && seen.requests > REPEATED,
+        "{} of {REPEATED} requests were answered, {} failed",
+        seen.requests,
+        seen.failed
+    );
     Ok(())
 }
 
@@ -380,10 +464,10 @@ fn note(figures: &mut Figures, case: &Case, subject: &str, seen: &mut Measured) 
 fn fresh(figures: &mut Figures, arguments: &Arguments, source: SocketAddr) -> anyhow::Result<()> {
     let folder = fs::canonicalize(&arguments.folder)?;
     for _ in 0..STARTS {
-        let (_subject, took) = start_gateway(arguments, (&folder, Books::None), source)?;
+        let (_subject, took) = start_gateway(arguments, (&folder, Setup::Plain), source)?;
         figures.add("start", "gateway", "ms", took.as_secs_f64() * 1e3);
     }
-    let (subject, _) = start_gateway(arguments, (&folder, Books::None), source)?;
+    let (subject, _) = start_gateway(arguments, (&folder, Setup::Plain), source)?;
     let idle = subject.process.resident_kib();
     let case = Case {
         name: "held",
@@ -398,7 +482,7 @@ fn fresh(figures: &mut Figures, arguments: &Arguments, source: SocketAddr) -> an
         warm_up: Duration::from_millis(350),
         window,
     };
-    let seen = load::run(&target(&case, &subject), &plan, || {
+    let seen = load::run(&target(&case, &subject, 0)?, &plan, || {
         subject.process.resident_kib()
     })?;
     ensure!(
@@ -452,96 +536,16 @@ fn show(figures: &Figures, subjects: &[Subject]) -> anyhow::Result<()> {
         &["memory, MiB", "idle", "after load"],
         &rows,
     ))?;
-    say(&report::bars(&promises(figures)))
+    say(&report::bars(&promises(figures, RATES[2])))
 }
 
 fn row(figures: &Figures, case: &Case, subject: &Subject, columns: &[&str]) -> Vec<String> {
     let mut cells = vec![subject.name.to_owned()];
     cells.extend(columns.iter().map(|&column| {
         number(match column.strip_prefix('+') {
-            Some(figure) => added(figures, case.name, subject.name, figure),
+            Some(figure) => figures.added(case.name, subject.name, figure),
             None => figures.median(case.name, subject.name, column),
         })
     }));
     cells
-}
-
-/// What the subject adds to `direct`, the median of the rounds' differences.
-fn added(figures: &Figures, case: &str, subject: &str, figure: &str) -> f64 {
-    figures.compare([case, figure], [subject, "direct"], |left, right| {
-        left - right
-    })
-}
-
-/// The promises that this run can check.
-fn promises(figures: &Figures) -> Vec<Bar> {
-    let ratio = |case| {
-        figures.compare([case, "cpu"], ["gateway", "nginx"], |left, right| {
-            left / right
-        })
-    };
-    let over = |case, figure| added(figures, case, "gateway", figure);
-    let own = |case, figure| figures.median(case, "gateway", figure);
-    let worst_loss = median(&[own("open5000", "rate") / f64::from(RATES[2])]);
-    let at_most = |name, value, bound, unit| Bar {
-        name,
-        value,
-        bound: Bound::AtMost(bound),
-        unit,
-    };
-    let at_least = |name, value, bound, unit| Bar {
-        name,
-        value,
-        bound: Bound::AtLeast(bound),
-        unit,
-    };
-    vec![
-        at_most(
-            "CPU per request, against nginx",
-            ratio("closed32"),
-            1.6,
-            "×",
-        ),
-        at_most(
-            "CPU per stream of 50, against nginx",
-            ratio("streams"),
-            1.3,
-            "×",
-        ),
-        at_most("added p50 at 2,000/s", over("open2000", "p50"), 100.0, "µs"),
-        at_most("added p99 at 2,000/s", over("open2000", "p99"), 310.0, "µs"),
-        at_most(
-            "added p99 at 5,000/s",
-            over("open5000", "p99"),
-            1_000.0,
-            "µs",
-        ),
-        at_least("share of 5,000/s kept up", worst_loss, 0.99, ""),
-        at_least(
-            "closed loop, 32 connections",
-            own("closed32", "rate"),
-            30_000.0,
-            "/s",
-        ),
-        at_most(
-            "gap p99 of a stream paced at 10 ms",
-            own("paced", "gap p99"),
-            12_000.0,
-            "µs",
-        ),
-        at_most("memory idle", own("memory", "idle"), 20.0, "MiB"),
-        at_most("memory after load", own("memory", "loaded"), 40.0, "MiB"),
-        at_most(
-            "memory per open stream",
-            own("memory", "per stream KiB"),
-            16.0,
-            "KiB",
-        ),
-        at_most(
-            "start to first 200 on /health",
-            own("start", "ms"),
-            50.0,
-            "ms",
-        ),
-    ]
 }

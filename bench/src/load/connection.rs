@@ -10,8 +10,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
-use super::Measured;
 use super::response::Response;
+use super::{Measured, Target};
 
 /// One connection to the target.
 #[derive(Debug)]
@@ -70,13 +70,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads what is there; `events` is how many a complete stream has at least, zero for a plain answer.
+    /// Reads what is there, and checks what is complete.
     pub(super) fn read(
         &mut self,
         scratch: &mut [u8],
-        events: usize,
+        target: &Target,
         measured: &mut Measured,
     ) -> anyhow::Result<Progress> {
+        let events = target.events;
         let count = match (&self.socket).read(scratch) {
             Ok(0) => anyhow::bail!("the connection was closed, busy: {}", self.busy),
             Ok(count) => count,
@@ -99,6 +100,11 @@ impl Connection {
                 .check_stream(events)
                 .map_err(|wrong| anyhow::anyhow!("{wrong:?}"))?;
         }
+        anyhow::ensure!(
+            self.response.has_line(target.line),
+            "the head of an answer has no line `{}`",
+            target.line
+        );
         self.busy = false;
         Ok(Progress::Done { due: self.due })
     }

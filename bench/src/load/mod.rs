@@ -50,9 +50,27 @@ pub struct Target {
     pub address: SocketAddr,
     /// The whole request, head and body.
     pub request: Vec<u8>,
+    /// Where requests differ; none asks for the same again and again.
+    pub varied: Option<Varied>,
     /// Events of a complete stream, at least; zero for an answer in one piece.
     pub events: usize,
+    /// A line that the head of every right answer has; empty for none.
+    pub line: &'static str,
 }
+
+/// A number in a request that counts up from request to request.
+#[derive(Clone, Copy, Debug)]
+pub struct Varied {
+    /// Where its [`DIGITS`] stand in the request.
+    pub at: usize,
+    /// The first number.
+    pub first: u64,
+    /// How many there are before it begins again, at least 1.
+    pub count: u64,
+}
+
+/// Digits of the number that varies: enough for a run of a day.
+pub const DIGITS: usize = 12;
 
 /// How requests follow one another.
 #[derive(Clone, Copy, Debug)]
@@ -159,6 +177,9 @@ struct Driver<'a, M> {
     interval: Duration,
     arrived: u32,
     in_flight: usize,
+    /// The request as it is sent next.
+    request: Vec<u8>,
+    sent: u64,
 }
 
 impl<'a, M: FnMut() -> u64> Driver<'a, M> {
@@ -197,6 +218,8 @@ impl<'a, M: FnMut() -> u64> Driver<'a, M> {
             interval,
             arrived: 0,
             in_flight: 0,
+            request: target.request.clone(),
+            sent: 0,
         })
     }
 
@@ -260,8 +283,7 @@ impl<'a, M: FnMut() -> u64> Driver<'a, M> {
             return self.arrive();
         }
         let index = usize::try_from(key)?;
-        let read =
-            self.connections[index].read(&mut self.scratch, self.target.events, &mut self.measured);
+        let read = self.connections[index].read(&mut self.scratch, self.target, &mut self.measured);
         match read {
             Ok(Progress::Waiting) => return Ok(()),
             Ok(Progress::Done { due }) => self.note_done(due),
@@ -321,13 +343,28 @@ impl<'a, M: FnMut() -> u64> Driver<'a, M> {
 
     fn send(&mut self, index: usize, due: Instant) -> anyhow::Result<()> {
         self.in_flight += 1;
-        match self.connections[index].send(&self.target.request, due) {
+        self.vary();
+        match self.connections[index].send(&self.request, due) {
             Ok(()) => Ok(()),
             Err(error) => {
                 self.replace(index, &error)?;
                 self.idle.push(index);
                 Ok(())
             }
+        }
+    }
+
+    /// Writes the next number into the request, if it has one.
+    fn vary(&mut self) {
+        let Some(varied) = self.target.varied else {
+            return;
+        };
+        let mut left = varied.first + self.sent % varied.count.max(1);
+        self.sent += 1;
+        let digits = self.request.iter_mut().skip(varied.at).take(DIGITS);
+        for digit in digits.rev() {
+            *digit = b'0' + (left % 10) as u8;
+            left /= 10;
         }
     }
 

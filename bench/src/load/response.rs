@@ -83,6 +83,12 @@ impl Response {
         self.state == State::Complete
     }
 
+    /// Whether the head has this line; every head has an empty one.
+    #[must_use]
+    pub fn has_line(&self, line: &str) -> bool {
+        line.is_empty() || memmem::find(&self.head, line.as_bytes()).is_some()
+    }
+
     /// Events seen so far.
     #[must_use]
     pub fn events(&self) -> usize {
