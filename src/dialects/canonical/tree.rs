@@ -5,7 +5,7 @@
 //! # Invariants
 //! - Two texts come out equal if and only if they hold the same values.
 //! - An object that names a field twice is refused: readers disagree on which one counts.
-//! - The time is that of reading and of sorting names; the depth of recursion is what [`shape`](super::super::shape) allows.
+//! - The time is that of reading and of sorting names; the depth of recursion is what [`shape`] allows.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! An answer that one client got, told again to another.
 //!
-//! What is kept is what the first client got, byte for byte. [`examine`] says whether it may be kept at all, [`retell`] tells it as the next client wants it,
-//! and [`pieces`] cuts a stream at its events for whoever wants to pace it.
+//! What is kept is what the first client got, byte for byte. [`examine()`] says whether it may be kept at all, [`retell()`] tells it as the next client wants it,
+//! and [`pieces()`] cuts a stream at its events for whoever wants to pace it.
 //!
 //! # Invariants
 //! - In the same words and the same manner an answer is told byte for byte, but for the usage at the end of a stream, which each client asks for itself.
