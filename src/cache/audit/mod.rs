@@ -3,7 +3,7 @@
 //! A share of its hits is asked afresh in the background, the two answers are compared, and what comes out is recorded and estimated.
 //! This folder decides and keeps; asking is the proxy's.
 //!
-//! The order of calls: [`Account::hit`] draws, [`Audit::begin`] holds money, the proxy asks, [`compare()`] and where it is open [`judge_prompt`] tell, [`consequence()`] says what becomes of the entry, [`Audit::settle`] and [`Account::verdict`] book it, [`Records::append`] keeps it.
+//! The order of calls: [`Account::hit`] draws, [`Audit::begin`] holds money, the proxy asks, [`compare()`] and where it is open [`judge_prompt`] tell, the policy says what becomes of the entry, [`Audit::settle`] and [`Account::verdict`] book it, [`Records::append`] keeps it.
 //! [`Audit::counts`] goes into the files now and then, and [`report()`] needs nothing but those.
 //!
 //! # Invariants
@@ -42,7 +42,7 @@ mod tests;
 pub use advice::{Advice, Urgency};
 pub use allowance::{Allowance, Held, Skip, Spending};
 pub use compare::{Answer, Comparison, Ending, How, Reason, Shape, Verdict, compare};
-pub use consequence::{Consequence, History, consequence};
+pub use consequence::Consequence;
 pub use drift::{Drift, Trend, drift};
 pub use estimate::{Accuracy, Estimate, Sums, Tally};
 pub use judge::{judge_prompt, judge_verdict};

@@ -6,9 +6,9 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::cache::audit::compare::Verdict;
-use crate::cache::audit::consequence::{Consequence, History, consequence};
 use crate::cache::audit::estimate::{Accuracy, Tally};
 use crate::cache::audit::sample::{DAY, Hit, Sampler, Sampling};
+use crate::cache::semantic::policy::{EntryFloor, Fate, MARGIN, Source, Truth};
 
 const THRESHOLD: f64 = 0.92;
 const ENTRIES: usize = 500;
@@ -49,7 +49,8 @@ struct Entry {
     wrong: bool,
     born: i64,
     floor: f64,
-    strikes: u32,
+    /// What its labels have shown.
+    shown: EntryFloor,
     gone: bool,
 }
 
@@ -59,7 +60,7 @@ fn entries(trial: &Trial, rng: &mut SmallRng) -> Vec<Entry> {
             wrong: false,
             born: rng.random_range(0..6 * DAY),
             floor: THRESHOLD,
-            strikes: 0,
+            shown: EntryFloor::default(),
             gone: false,
         })
         .collect();
@@ -120,16 +121,15 @@ fn run(trial: &Trial, seed: u64) -> Outcome {
             Verdict::Different
         };
         tally.add(verdict, draw.probability);
-        let history = History {
-            similarity,
-            wrong_before: entry.strikes,
-        };
         if trial.heals {
-            entry.strikes += u32::from(verdict == Verdict::Different);
-            match consequence(verdict, &history) {
-                Consequence::Keep => {}
-                Consequence::RaiseFloor(floor) => entry.floor = floor,
-                Consequence::Evict => entry.gone = true,
+            let truth = match verdict {
+                Verdict::Different => Truth::Different,
+                Verdict::Same | Verdict::Unsure => Truth::Same,
+            };
+            let fate = entry.shown.label(similarity as f32, truth, Source::Audit);
+            entry.gone = fate == Fate::Evict;
+            if truth == Truth::Different {
+                entry.floor = similarity + f64::from(MARGIN);
             }
         }
     }
