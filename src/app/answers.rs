@@ -15,7 +15,7 @@ use super::StartError;
 use crate::cache::embed::{Local, Memo, Pool};
 use crate::cache::{Forgotten, Library, OnDisk, Scope};
 use crate::clock;
-use crate::config::{Config, Embedder, Sharing};
+use crate::config::{Config, Embedder, Layers, Sharing};
 use crate::governance::Roster;
 use crate::proxy::Shared;
 
@@ -28,7 +28,7 @@ const THREADS: NonZeroUsize = NonZeroUsize::MIN;
 /// How often what was left for later is looked for: an answer is found by its meaning as soon after it was given.
 const EVERY: Duration = Duration::from_millis(20);
 
-/// The same as long as nothing was ever left: a gateway that keeps no answers is not to be woken fifty times a second.
+/// The same as long as nothing was ever left and no model keeps answers: a gateway that keeps none is not to be woken fifty times a second.
 const IDLE: Duration = Duration::from_millis(500);
 
 /// What turns texts into vectors, if that is done here, and what remembers them.
@@ -109,9 +109,12 @@ impl Keeper {
     pub(super) fn start(shared: &Arc<Shared>) -> std::io::Result<Self> {
         let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let (library, ended) = (Arc::clone(&shared.lasting.library), Arc::clone(&over));
+        let models = &shared.serving.load().config.models;
+        let keeps = models.iter().any(|it| it.cache.layers != Layers::Off);
+        let pause = if keeps { EVERY } else { IDLE };
         let thread = thread::Builder::new()
             .name("cache".to_owned())
-            .spawn(move || keep(&library, &ended))?;
+            .spawn(move || keep(&library, &ended, pause))?;
         Ok(Self {
             thread: Some(thread),
             over,
@@ -119,8 +122,7 @@ impl Keeper {
     }
 }
 
-fn keep(library: &Library, over: &std::sync::atomic::AtomicBool) {
-    let mut pause = IDLE;
+fn keep(library: &Library, over: &std::sync::atomic::AtomicBool, mut pause: Duration) {
     // Why: it guards nothing; a round more does no harm.
     while !over.load(std::sync::atomic::Ordering::Relaxed) {
         if library.work(clock::unix_seconds()) == 0 {

@@ -37,9 +37,6 @@ const MOST_LESSONS: u64 = 10_000;
 /// A partition that nobody asked for so long is forgotten.
 const IDLE: Duration = Duration::from_secs(7 * 86_400);
 
-/// How much more often hits are asked afresh while their threshold is only trusted.
-const TRIAL: f64 = 4.0;
-
 /// The lowest similarity that is ever served or learned from.
 const LOWEST: f32 = 0.80;
 
@@ -124,7 +121,7 @@ pub fn settings(caching: &Caching, audit: &Audit) -> Settings {
             config::Start::Prove => policy::Start::Prove,
         },
         audit_share: audit.share,
-        trial_share: (audit.share * TRIAL).min(1.0),
+        trial_share: audit.share,
         ..Settings::default()
     }
 }
@@ -330,6 +327,10 @@ impl Lesson {
 
     fn settle(&self, calibration: &mut Calibration, settings: &Settings) {
         let standing = calibration.settle(settings);
+        self.account.threshold(match standing {
+            Standing::Proven(threshold) | Standing::Trusted(threshold) => Some(threshold.into()),
+            Standing::Refusing(_) => None,
+        });
         self.settled
             .store(Arc::new(Some((settings.clone(), standing))));
     }

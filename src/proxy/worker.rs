@@ -104,18 +104,11 @@ impl Worker {
 
     /// Runs a task that takes leave of a provider whose client has gone, apart from any request.
     ///
-    /// The one task that the request path spawns, and only where something is left to be cancelled; the drain waits for it.
+    /// Only where something is left to be cancelled; the drain waits for it.
     pub(super) fn farewell(&self, task: impl Future<Output = ()> + 'static) {
-        let count = self.farewells.get();
-        if count >= MOST_FAREWELLS {
-            return;
-        }
-        self.farewells.set(count + 1);
-        let farewell = Farewell(Rc::clone(&self.farewells));
-        tokio::task::spawn_local(async move {
+        self.set_apart(async move {
             // What was not said in time is not worth more.
             let _ = tokio::time::timeout(FAREWELL, task).await;
-            drop(farewell);
         });
     }
 
@@ -123,6 +116,11 @@ impl Worker {
     ///
     /// The stream has clocks of its own; the drain waits for it.
     pub(super) fn carry_on(&self, task: impl Future<Output = ()> + 'static) {
+        self.set_apart(task);
+    }
+
+    /// Runs a task that belongs to no request any more, if there are not too many.
+    fn set_apart(&self, task: impl Future<Output = ()> + 'static) {
         let count = self.farewells.get();
         if count >= MOST_FAREWELLS {
             return;
