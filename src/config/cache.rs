@@ -33,7 +33,7 @@ pub struct Cache {
     pub scope_share: f64,
     /// What turns texts into vectors; none where no model is cached semantically.
     pub embedder: Option<Embedder>,
-    /// How long the path of a request waits for a vector; one that is late still serves the next.
+    /// How long the path of a request waits for a vector; without it, it is asked as if there were no semantic layer.
     pub patience: Duration,
     /// How semantic hits are checked.
     pub audit: Audit,
@@ -153,8 +153,10 @@ impl Cache {
     pub const WRITES_PER_MINUTE: u32 = 6_000;
     /// A half: one busy application still has most of its answers, and all others together keep as much.
     pub const SCOPE_SHARE: f64 = 0.5;
-    /// 60 ms: a remote embedding takes 20 to 50, and more than that is no gain over asking.
+    /// 60 ms: eight times what a question takes in this process, so that a short queue is waited for.
     pub const PATIENCE: Duration = Duration::from_millis(60);
+    /// 300 ms, where vectors are asked of a provider: most come by then, and an answer from the cache saves seconds.
+    pub const REMOTE_PATIENCE: Duration = Duration::from_millis(300);
 }
 
 impl Default for Cache {

@@ -61,8 +61,7 @@ pub(in crate::config) struct RawEmbedder {
     pub(in crate::config) folder: Option<At<String>>,
     /// Name of a model, as under `[models]`, that serves embeddings. Whoever asks pays for its questions' vectors.
     pub(in crate::config) model: Option<At<String>>,
-    /// How long a request waits for its question's vector; one that is late still serves the next.
-    #[schemars(extend("default" = written_duration(Cache::PATIENCE)))]
+    /// How long a request waits for its question's vector; without it, it is asked as if there were no semantic layer. The default is 60ms with `folder` and 300ms with `model`.
     pub(in crate::config) patience: Option<At<Period>>,
 }
 

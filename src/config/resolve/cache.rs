@@ -113,11 +113,11 @@ impl Resolver<'_, '_> {
             return (None, Cache::PATIENCE);
         };
         let path = "cache.embedder";
-        let patience = self.positive(
-            raw.patience.as_ref(),
-            "cache.embedder.patience",
-            Cache::PATIENCE,
-        );
+        let usual = match raw.model {
+            Some(_) => Cache::REMOTE_PATIENCE,
+            None => Cache::PATIENCE,
+        };
+        let patience = self.positive(raw.patience.as_ref(), "cache.embedder.patience", usual);
         let embedder = match (&raw.folder, &raw.model) {
             (Some(folder), None) => {
                 let beside = self.source.file().parent();
