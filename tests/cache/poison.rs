@@ -235,9 +235,11 @@ fn what_the_provider_hears_is_in_the_key() {
         let beta = [("anthropic-beta", "context-1m")];
         let version = [("anthropic-version", "2023-01-01")];
         let usual = [("anthropic-version", "2023-06-01")];
+        let newest = [("anthropic-version", "2026-10-21")];
         for (path, headers, is_new) in [
             ("/v1/messages", &[][..], true),
             ("/v1/messages", &usual[..], false),
+            ("/v1/messages", &newest, false),
             ("/v1/messages?beta=true", &[], true),
             ("/v1/messages?beta=true", &usual, false),
             ("/v1/messages", &beta, true),

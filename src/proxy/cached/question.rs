@@ -28,8 +28,8 @@ const BETAS: [HeaderName; 2] = [
 /// Which of its versions is asked of Anthropic's API.
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 
-/// The version that everybody asks for, and that is asked for where nobody says one.
-const USUAL: &[u8] = b"2023-06-01";
+/// The versions that the official SDKs ask for, the first also where nobody says one: their words are the same.
+const USUAL: [&[u8]; 2] = [b"2023-06-01", b"2026-10-21"];
 
 /// A stream of chat completions that ends with its usage.
 const WITH_USAGE: u8 = 1;
@@ -197,7 +197,7 @@ impl<'a> Around<'a> {
             name: life.serving.names[plan.named].as_bytes(),
             mark: life.serving.marks[plan.model].as_bytes(),
             betas: BETAS.each_ref().map(said),
-            version: if messages && version != USUAL {
+            version: if messages && !USUAL.contains(&version) {
                 version
             } else {
                 &[]
