@@ -205,8 +205,8 @@ fn what_was_used_is_summed() {
     assert_eq!(
         lines,
         [
-            "KEY  TAG:PROJECT  ATTEMPTS  FAILED  INPUT  CACHED  OUTPUT     COST",
-            "ci   nightly             4       0      0       0       0  $0.0040",
+            "KEY   TAG:PROJECT  ATTEMPTS  FAILED  INPUT  CACHED  OUTPUT     COST",
+            "gone  nightly             4       0      0       0       0  $0.0040",
         ]
     );
     assert_eq!(gateway.told(&["usage"]), "nothing was used\n");
