@@ -68,6 +68,8 @@ pub(in super::super) struct Served {
     /// The request that was served.
     pub(super) request: Box<str>,
     pub(super) question: Box<str>,
+    /// Whether its key lets what it sends be written down.
+    pub(super) is_open: bool,
 }
 
 /// An entry that was not served, and the answer that was given instead.
@@ -160,7 +162,8 @@ async fn hit(worker: &Rc<Worker>, served: Served) {
     account.verdict(found.verdict, served.probability);
     let consequence = label(worker, &served.pair, found.verdict, Source::Audit);
     let serving = worker.shared.serving.load();
-    let texts = serving.config.cache.audit.content.then(|| Texts {
+    let is_open = serving.config.cache.audit.content && served.is_open;
+    let texts = is_open.then(|| Texts {
         question: served.question.to_string(),
         stored: stored.clone(),
         fresh: fresh.clone(),

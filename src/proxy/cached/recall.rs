@@ -140,6 +140,7 @@ fn served(
                     probability: draw.probability,
                     request: life.id.text().into(),
                     question: words.text.clone(),
+                    is_open: life.payer.as_ref().is_none_or(|payer| payer.log_content),
                 };
                 life.worker.checks.leave(Check::Hit(Box::new(served)));
             }
