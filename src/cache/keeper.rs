@@ -6,6 +6,7 @@
 //! - A disk that fails costs what it would have kept, told once a minute, and nothing else; it is tried again every time.
 //! - What was forgotten is forgotten on disk as well, as soon as the disk works.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -63,8 +64,10 @@ pub(super) struct Desk {
     records: Option<Records>,
     /// Answers that are to be written.
     waiting: Vec<Arc<Entry>>,
-    /// Ids that are to be removed.
+    /// Ids that are to be removed; each was written, so they are bounded by what is on disk.
     removals: Vec<u64>,
+    /// Ids that are on disk.
+    written: HashSet<u64>,
     /// Scopes whose keys are to be erased.
     ended: Vec<Scope>,
     /// When the last round was, seconds since 1970.
@@ -107,8 +110,8 @@ pub fn open(
         None => disk.note(SECRET, &secret)?,
     }
     let library = Library::new(settings, Secret::new(&secret), first);
-    load(&library, &mut disk, (settings.memory, now_s))?;
-    library.with_desk(|desk| desk.disk = Some(disk));
+    let written = load(&library, &mut disk, (settings.memory, now_s))?;
+    library.with_desk(|desk| (desk.disk, desk.written) = (Some(disk), written));
     Ok(library)
 }
 
@@ -117,7 +120,7 @@ fn load(
     library: &Library,
     disk: &mut Disk,
     (memory, now_s): (usize, i64),
-) -> Result<(), DiskError> {
+) -> Result<HashSet<u64>, DiskError> {
     let mut room = memory as u64;
     let mut found = Vec::new();
     let mut rest = Vec::new();
@@ -139,6 +142,7 @@ fn load(
     })?;
     disk.remove(&rest)?;
     let count = found.len();
+    let written = found.iter().map(|entry| entry.id).collect();
     // The oldest first, as they came.
     for entry in found.into_iter().rev() {
         library.meanings().insert(&entry);
@@ -150,7 +154,7 @@ fn load(
             "the response cache has taken up what it kept"
         );
     }
-    Ok(())
+    Ok(written)
 }
 
 impl Desk {
@@ -228,6 +232,7 @@ impl Desk {
             let rows: Vec<_> = self.waiting.iter().zip(&payloads).map(row).collect();
             result = disk.put(&rows);
             if result.is_ok() {
+                self.written.extend(self.waiting.iter().map(|it| it.id));
                 self.waiting.clear();
             }
         }
@@ -241,10 +246,8 @@ impl Desk {
 
     /// Notes that an answer is gone.
     fn gone(&mut self, id: u64) {
-        let before = self.waiting.len();
         self.waiting.retain(|it| it.id != id);
-        // One that waited is on no disk.
-        if self.waiting.len() == before && self.disk.is_some() {
+        if self.written.remove(&id) {
             self.removals.push(id);
         }
     }
@@ -370,11 +373,12 @@ impl Library {
             if desk.disk.is_none() {
                 return OnDisk::Done;
             }
-            let ids: std::collections::HashSet<u64> = ids.iter().copied().collect();
+            let ids: HashSet<u64> = ids.iter().copied().collect();
             let is_meant =
                 |entry: &Entry| ids.contains(&entry.id) || scopes.contains(&entry.key.scope());
             desk.waiting.retain(|entry| !is_meant(entry));
-            desk.removals.extend(ids);
+            let written = ids.iter().filter(|id| desk.written.remove(id));
+            desk.removals.extend(written);
             desk.ended.extend(scopes);
             desk.flush(now_s);
             if desk.removals.is_empty() && desk.ended.is_empty() {
