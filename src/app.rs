@@ -36,6 +36,7 @@ use crate::governance::{OpenError, Sources};
 use crate::mock;
 use crate::observe::metrics::Metrics;
 use crate::observe::recorder::{self, Writer};
+use crate::observe::reloads::Reading;
 use crate::observe::scribe::Running;
 use crate::proxy::{BuildError, Lasting, Recollections, Serving, Shared, Tokens};
 use crate::routing::{Makers, Registry, Sessions};
@@ -124,6 +125,7 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
         embedder,
         memo,
         sessions: Sessions::default(),
+        reloads: Arc::default(),
         events: Arc::default(),
         makers: Makers::default(),
         recollections: Recollections::default(),
@@ -407,6 +409,7 @@ async fn watch_config(
     mock: Option<SocketAddr>,
     mut reloads: mpsc::Receiver<()>,
 ) {
+    shared.lasting.reloads.follow(&file);
     let mut watch = config::Watch::new(&file).await;
     loop {
         let read = tokio::select! {
@@ -415,10 +418,15 @@ async fn watch_config(
                 Some(()) => config::load(&file),
                 None => return,
             },
+            () = shared.lasting.reloads.wanted() => config::load(&file),
         };
         let taken = read
             .map_err(ReloadError::Invalid)
             .and_then(|config| take_over((&shared, office.as_deref()), config, mock));
+        shared.lasting.reloads.note(Reading {
+            at_us: u64::try_from(clock::unix().as_micros()).unwrap_or(u64::MAX),
+            problem: taken.as_ref().err().map(ToString::to_string),
+        });
         match taken {
             Ok(()) => {
                 shared.metrics().reloads_ok.inc();

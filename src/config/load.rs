@@ -14,6 +14,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::de::{DeTable, Deserializer, Error};
 
+use super::effective;
 use super::raw::RawConfig;
 use super::report::{Problem, Report};
 use super::resolve::{Surroundings, resolve};
@@ -57,7 +58,10 @@ pub fn parse(path: &Path, text: &str, around: &Surroundings<'_>) -> Result<Confi
     shape.document(document.get_mut());
     let raw = RawConfig::deserialize(Deserializer::from(document));
     let config = match raw {
-        Ok(raw) => resolve(raw, around, &mut source),
+        Ok(raw) => Config {
+            settings: effective::settings(text).into(),
+            ..resolve(raw, around, &mut source)
+        },
         Err(error) => {
             source.report(unforeseen(&error));
             Config::default()

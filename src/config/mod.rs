@@ -9,6 +9,7 @@
 //! - Everything but [`load()`] and [`Watch`] is a function of its arguments.
 
 mod cache;
+mod effective;
 mod expand;
 mod expression;
 mod governance;
@@ -41,6 +42,7 @@ mod written;
 mod tests;
 
 pub use cache::{Audit, Cache, Caching, Embedder, Layers, Sharing, Start};
+pub use effective::{Change, Setting, changes, settings};
 pub use expression::Expression;
 pub use governance::{Governance, Sync, UnknownPrice};
 pub use load::{load, parse};

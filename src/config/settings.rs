@@ -11,12 +11,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use scoring::retry::RetryPolicy;
 use scoring::tuning::Tuning;
 
 use super::cache::Cache;
+use super::effective::Setting;
 use super::governance::Governance;
 use super::observe::{Otlp, RequestLog, Requests};
 use super::prices::PriceOverride;
@@ -61,6 +63,8 @@ pub struct Config {
     pub otlp: Option<Otlp>,
     /// What is logged.
     pub log: Log,
+    /// Every key as it is written or left to its default; none where there is no file.
+    pub settings: Arc<[Setting]>,
 }
 
 impl Config {

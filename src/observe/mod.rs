@@ -12,6 +12,7 @@ mod histogram;
 mod kinds;
 pub mod metrics;
 pub mod recorder;
+pub mod reloads;
 pub mod scribe;
 pub mod story;
 

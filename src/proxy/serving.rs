@@ -34,6 +34,7 @@ use crate::governance::prices::Book;
 use crate::governance::{Ledger, Sources};
 use crate::observe::events::Events;
 use crate::observe::metrics::{Metrics, ModelHandles, RouteHandles};
+use crate::observe::reloads::Reloads;
 use crate::observe::story::Via;
 use crate::routing::{Maker, Makers, Model, Purposes, Registry, Sessions, Snapshot, Target};
 use crate::upstream::{self, Origin, Origins, Protocol, TlsError, Transport};
@@ -187,6 +188,8 @@ pub struct Lasting {
     pub origins: Origins,
     /// All metrics.
     pub metrics: Arc<Metrics>,
+    /// How the readings of the configuration went.
+    pub reloads: Arc<Reloads>,
     /// What has changed and what was learned.
     pub events: Arc<Events>,
     /// Who made which response.

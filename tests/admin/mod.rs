@@ -8,6 +8,7 @@ mod mistakes;
 mod openapi;
 mod schema;
 mod secrets;
+mod setting;
 
 use std::collections::BTreeMap;
 use std::path::Path;

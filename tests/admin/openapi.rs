@@ -106,7 +106,9 @@ fn every_route_answers_as_documented() {
             "/api/ledger/doubt",
             "/api/audit",
             "/api/audit/verify",
+            "/api/config",
             "/api/config/diff",
+            "/api/config/pending",
             "/api/routes",
             "/api/cache",
             "/api/cache/audit",
@@ -127,6 +129,8 @@ fn every_route_answers_as_documented() {
             let path = query.split('?').next().unwrap();
             steps.push(("GET", path.to_owned(), query.to_owned(), Value::Null));
         }
+        let reload = "/api/config/reload";
+        steps.push(("POST", reload.to_owned(), reload.to_owned(), json!({})));
         let (some, one) = ("/api/cache/entries", "/api/cache/entries/{id}");
         for (path, at) in [
             (some, format!("{some}?all=true")),

@@ -104,6 +104,10 @@ async fn respond(
     let (head, body) = request.into_parts();
     let (route, path) = find(&head.method, head.uri.path())?;
     let query = ask::query(head.uri.query().unwrap_or_default(), &route.query)?;
+    let body = match [Method::POST, Method::PUT, Method::PATCH].contains(&route.method) {
+        true => read(&head.headers, body, route.takes).await?,
+        false => Map::new(),
+    };
     let run = match route.run {
         Run::Plain(text) => {
             let body = Outgoing::whole(text(shared));
@@ -119,6 +123,12 @@ async fn respond(
             let reply = blocking(gate, move || run(&counter, &ask)).await?;
             return Ok(send(route, reply));
         }
+        Run::File(run) => {
+            let reloads = Arc::clone(&shared.lasting.reloads);
+            let config = Arc::clone(&shared.serving.load().config);
+            let reply = blocking(gate, move || Ok(Reply::Json(run(&reloads, &config)))).await?;
+            return Ok(send(route, reply));
+        }
         Run::Office(run) => run,
     };
     let office = office.ok_or_else(|| {
@@ -126,10 +136,6 @@ async fn respond(
             "no ledger is kept: add [governance] to the configuration file and start again",
         )
     })?;
-    let body = match [Method::POST, Method::PUT, Method::PATCH].contains(&route.method) {
-        true => read(&head.headers, body, route.takes).await?,
-        false => Map::new(),
-    };
     let config = Arc::clone(&shared.serving.load().config);
     let desk = Desk {
         office: Arc::clone(office),

@@ -7,15 +7,17 @@
 use std::sync::OnceLock;
 
 use http::{Method, StatusCode};
+use serde_json::Value;
 
-use crate::config::Kind;
+use crate::config::{Config, Kind};
+use crate::observe::reloads::Reloads;
 use crate::proxy::Shared;
 
 use super::ask::{Ask, Form, LONGEST_PAGE, Param};
 use super::cache::{self, Counter};
 use super::call::{Desk, Reply};
 use super::refusal::Refusal;
-use super::{history, ledger, standing, tenants};
+use super::{history, ledger, setting, standing, tenants};
 
 /// One thing that can be asked.
 #[derive(Clone, Debug)]
@@ -47,6 +49,8 @@ pub(super) enum Run {
     Office(Handler),
     /// A thread that may block; with or without a ledger.
     Cache(fn(&Counter, &Ask) -> Result<Reply, Refusal>),
+    /// A thread that may block; about the configuration's file.
+    File(fn(&Reloads, &Config) -> Value),
     /// The control thread, at once.
     Plain(fn(&Shared) -> String),
 }
@@ -404,6 +408,20 @@ fn of_the_rest() -> Vec<Route> {
             about: "Says who is live and from where, what was made and is hidden by the file, and what is refused and why.".to_owned(),
             query: vec![LIMIT, AFTER],
             ..asked("/api/config/diff", "diff_config", Gives::Standings, Run::Office(standing::diff))
+        },
+        Route {
+            about: "Shows every setting, written or left to its default; credentials are not told.".to_owned(),
+            ..asked("/api/config", "show_config", Gives::Object, Run::Plain(setting::show))
+        },
+        Route {
+            about: "Reads the configuration's file, and says what it says otherwise than what holds, or what is wrong with it.".to_owned(),
+            ..asked("/api/config/pending", "show_pending_config", Gives::Object, Run::File(setting::pending))
+        },
+        Route {
+            method: Method::POST,
+            about: "Has the configuration's file read anew; `/api/config` tells how that went.".to_owned(),
+            status: StatusCode::ACCEPTED,
+            ..asked("/api/config/reload", "reload_config", Gives::Object, Run::Plain(setting::reload))
         },
         Route {
             about: "Shows the state of every route.".to_owned(),

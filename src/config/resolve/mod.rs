@@ -111,6 +111,7 @@ pub(super) fn resolve(
         request_log,
         otlp,
         log: log(&raw.log),
+        settings: std::sync::Arc::default(),
     }
 }
 
