@@ -17,3 +17,4 @@ pub mod report;
 pub mod samples;
 pub mod streams;
 pub mod upstream;
+pub mod watchers;

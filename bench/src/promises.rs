@@ -66,6 +66,16 @@ pub fn promises(figures: &Figures, fastest: u32) -> Vec<Bar> {
         ),
     ];
     bars.extend(of_the_cache(figures));
+    bars.push(at_most(
+        "CPU that all that watches adds at 5,000/s",
+        figures.compare(
+            ["open5000", "cpu"],
+            ["watched", "unwatched"],
+            |left, right| left - right,
+        ),
+        5.0,
+        "µs",
+    ));
     bars
 }
 

@@ -72,6 +72,9 @@ pub fn nginx(
 /// The credential that every client of a bench presents.
 pub const KEY: &str = "the-key-of-every-bench";
 
+/// Share of traces that are sent where traces are: the default.
+const SAMPLE: f64 = 0.1;
+
 /// How a gateway is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setup {
@@ -85,6 +88,10 @@ pub enum Setup {
     Cached,
     /// It keeps answers, and is never asked for the same twice.
     Missed,
+    /// Nothing is kept of requests and nobody looks.
+    Unwatched,
+    /// Requests are kept on disk and logged, every trace goes to a collector at this address, a shadow policy is asked, the metrics are scraped and the live view is open.
+    Watched(SocketAddr),
 }
 
 impl Setup {
@@ -97,6 +104,8 @@ impl Setup {
             Self::Governed => "governed",
             Self::Cached => "cached",
             Self::Missed => "cached-miss",
+            Self::Unwatched => "unwatched",
+            Self::Watched(_) => "watched",
         }
     }
 
@@ -119,6 +128,8 @@ impl Setup {
             Self::Cached | Self::Missed => {
                 return Ok("\n[cache]\nwrites_per_minute = 10000000\n".to_owned());
             }
+            Self::Unwatched => return Ok("\n[requests]\nkeep = \"off\"\n".to_owned()),
+            Self::Watched(collector) => return watched(folder, collector),
             Self::Governed => {}
         }
         let data = folder.join("books");
@@ -132,6 +143,22 @@ impl Setup {
             data.display()
         ))
     }
+}
+
+/// Everything that can be kept and sent of requests.
+fn watched(folder: &Path, collector: SocketAddr) -> anyhow::Result<String> {
+    let data = folder.join("watched");
+    if data.exists() {
+        fs::remove_dir_all(&data).with_context(|| format!("removing {}", data.display()))?;
+    }
+    fs::create_dir_all(&data).with_context(|| format!("creating {}", data.display()))?;
+    let place = data.display();
+    Ok(format!(
+        "\n[requests]\nkeep = \"disk\"\ndata = \"{place}\"\n\
+         \n[request_log]\npath = \"{place}/requests.jsonl\"\n\
+         \n[otlp]\nendpoint = \"http://{collector}\"\nsample = {SAMPLE}\n\
+         \n[scoring.shadow.draw]\nband = 0.3\n"
+    ))
 }
 
 /// The command that starts the gateway on `address` with one route per model to `upstream`.

@@ -12,6 +12,7 @@ use std::fs;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -21,6 +22,7 @@ use bench::promises::promises;
 use bench::proxy::{self, MODELS, Setup};
 use bench::report::{self, Figures, number};
 use bench::upstream;
+use bench::watchers::{self, Got};
 use clap::{Parser, Subcommand};
 use memchr::memmem;
 
@@ -84,6 +86,9 @@ struct Arguments {
     /// Measure a gateway beside that keeps answers and is never asked for the same twice: every one is a miss.
     #[arg(long)]
     cached_miss: bool,
+    /// Measure two gateways beside: one of which nothing is kept, and one with everything on: requests kept on disk and logged, traces sent, a shadow policy, metrics scraped, the live view open.
+    #[arg(long)]
+    watched: bool,
     /// Measure a gateway of another build beside, as it was before a change.
     #[arg(long)]
     before: Option<PathBuf>,
@@ -273,21 +278,28 @@ fn start(arguments: &Arguments) -> anyhow::Result<Vec<Subject>> {
     } else {
         say("nginx is not installed: there is no floor to compare with")?;
     }
-    for setup in setups(arguments) {
-        let (subject, _) = start_gateway(arguments, (&folder, setup), source)?;
+    let got = Arc::new(Got::default());
+    let collector = watchers::collector(&got)?;
+    for setup in setups(arguments, collector) {
+        let (subject, admin, _) = start_gateway(arguments, (&folder, setup), source)?;
+        if matches!(setup, Setup::Watched(_)) {
+            watchers::watch(admin, &got);
+        }
         subjects.push(subject);
     }
     Ok(subjects)
 }
 
 /// The gateways to be measured.
-fn setups(arguments: &Arguments) -> Vec<Setup> {
+fn setups(arguments: &Arguments, collector: SocketAddr) -> Vec<Setup> {
     let all = [
         (Setup::Plain, true),
         (Setup::Before, arguments.before.is_some()),
         (Setup::Governed, arguments.governed),
         (Setup::Cached, arguments.cached),
         (Setup::Missed, arguments.cached_miss),
+        (Setup::Unwatched, arguments.watched),
+        (Setup::Watched(collector), arguments.watched),
     ];
     let wanted = all.into_iter().filter(|(_, wanted)| *wanted);
     wanted
@@ -296,12 +308,12 @@ fn setups(arguments: &Arguments) -> Vec<Setup> {
         .collect()
 }
 
-/// Starts a gateway; with it the time until it answered.
+/// Starts a gateway; with it its admin address and the time until it answered.
 fn start_gateway(
     arguments: &Arguments,
     (folder, setup): (&Path, Setup),
     source: SocketAddr,
-) -> anyhow::Result<(Subject, Duration)> {
+) -> anyhow::Result<(Subject, SocketAddr, Duration)> {
     let (address, admin) = (process::free_address()?, process::free_address()?);
     let binary = match &arguments.before {
         Some(before) if setup == Setup::Before => before,
@@ -319,6 +331,7 @@ fn start_gateway(
             process,
             setup: Some(setup),
         },
+        admin,
         took,
     ))
 }
@@ -464,10 +477,10 @@ fn note(figures: &mut Figures, case: &Case, subject: &str, seen: &mut Measured) 
 fn fresh(figures: &mut Figures, arguments: &Arguments, source: SocketAddr) -> anyhow::Result<()> {
     let folder = fs::canonicalize(&arguments.folder)?;
     for _ in 0..STARTS {
-        let (_subject, took) = start_gateway(arguments, (&folder, Setup::Plain), source)?;
+        let (_subject, _, took) = start_gateway(arguments, (&folder, Setup::Plain), source)?;
         figures.add("start", "gateway", "ms", took.as_secs_f64() * 1e3);
     }
-    let (subject, _) = start_gateway(arguments, (&folder, Setup::Plain), source)?;
+    let (subject, _, _) = start_gateway(arguments, (&folder, Setup::Plain), source)?;
     let idle = subject.process.resident_kib();
     let case = Case {
         name: "held",
