@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 /// How long a child may take until it answers.
@@ -98,6 +98,20 @@ impl Process {
             line.split_whitespace().nth(1)?.parse::<u64>().ok()
         });
         sizes.sum()
+    }
+
+    /// Fills its disk: it may not write to files any more.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn fill_disk(&self) -> anyhow::Result<()> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let limit = Rlimit {
+            current: Some(0),
+            maximum: None,
+        };
+        prlimit(pid, Resource::Fsize, limit).context("taking the right to write away")?;
+        Ok(())
     }
 
     /// Waits until `GET path` is answered with 200; the time since `since`.

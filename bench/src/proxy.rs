@@ -92,6 +92,8 @@ pub enum Setup {
     Unwatched,
     /// Requests are kept on disk and logged, every trace goes to a collector at this address, a shadow policy is asked, the metrics are scraped and the live view is open.
     Watched(SocketAddr),
+    /// The same, but the disk is full, the collector at this address never answers, and whoever has the live view open does not read.
+    Starved(SocketAddr),
 }
 
 impl Setup {
@@ -106,6 +108,7 @@ impl Setup {
             Self::Missed => "cached-miss",
             Self::Unwatched => "unwatched",
             Self::Watched(_) => "watched",
+            Self::Starved(_) => "starved",
         }
     }
 
@@ -129,7 +132,9 @@ impl Setup {
                 return Ok("\n[cache]\nwrites_per_minute = 10000000\n".to_owned());
             }
             Self::Unwatched => return Ok("\n[requests]\nkeep = \"off\"\n".to_owned()),
-            Self::Watched(collector) => return watched(folder, collector),
+            Self::Watched(collector) | Self::Starved(collector) => {
+                return watched(&folder.join(self.name()), collector);
+            }
             Self::Governed => {}
         }
         let data = folder.join("books");
@@ -147,12 +152,11 @@ impl Setup {
 
 /// Everything that can be kept and sent of requests.
 fn watched(folder: &Path, collector: SocketAddr) -> anyhow::Result<String> {
-    let data = folder.join("watched");
-    if data.exists() {
-        fs::remove_dir_all(&data).with_context(|| format!("removing {}", data.display()))?;
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
     }
-    fs::create_dir_all(&data).with_context(|| format!("creating {}", data.display()))?;
-    let place = data.display();
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    let place = folder.display();
     Ok(format!(
         "\n[requests]\nkeep = \"disk\"\ndata = \"{place}\"\n\
          \n[request_log]\npath = \"{place}/requests.jsonl\"\n\

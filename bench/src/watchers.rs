@@ -43,6 +43,30 @@ pub fn collector(got: &Arc<Got>) -> anyhow::Result<SocketAddr> {
     Ok(address)
 }
 
+/// A collector that takes every connection and answers nothing, and its address.
+///
+/// # Errors
+/// If there is no port for it.
+pub fn dead_collector() -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || {
+        let held: Vec<TcpStream> = listener.incoming().flatten().collect();
+        drop(held);
+    });
+    Ok(address)
+}
+
+/// Opens the live view of a gateway and never reads it.
+///
+/// # Errors
+/// If it cannot be asked.
+pub fn stare(admin: SocketAddr) -> anyhow::Result<TcpStream> {
+    let mut stream = TcpStream::connect(admin)?;
+    write!(stream, "GET /api/live HTTP/1.1\r\nhost: {admin}\r\n\r\n")?;
+    Ok(stream)
+}
+
 /// Answers each request of one connection with 200 once it is whole; none where that ends.
 fn take_batches(mut stream: TcpStream, got: &Got) -> Option<()> {
     let mut held = Vec::new();

@@ -86,7 +86,7 @@ struct Arguments {
     /// Measure a gateway beside that keeps answers and is never asked for the same twice: every one is a miss.
     #[arg(long)]
     cached_miss: bool,
-    /// Measure two gateways beside: one of which nothing is kept, and one with everything on: requests kept on disk and logged, traces sent, a shadow policy, metrics scraped, the live view open.
+    /// Measure three gateways beside: one of which nothing is kept, one with everything on (requests kept on disk and logged, traces sent, a shadow policy, metrics scraped, the live view open), and one with all of that on a full disk, with a dead collector and a reader that does not read.
     #[arg(long)]
     watched: bool,
     /// Measure a gateway of another build beside, as it was before a change.
@@ -279,11 +279,17 @@ fn start(arguments: &Arguments) -> anyhow::Result<Vec<Subject>> {
         say("nginx is not installed: there is no floor to compare with")?;
     }
     let got = Arc::new(Got::default());
-    let collector = watchers::collector(&got)?;
-    for setup in setups(arguments, collector) {
+    let collectors = [watchers::collector(&got)?, watchers::dead_collector()?];
+    for setup in setups(arguments, collectors) {
         let (subject, admin, _) = start_gateway(arguments, (&folder, setup), source)?;
-        if matches!(setup, Setup::Watched(_)) {
-            watchers::watch(admin, &got);
+        match setup {
+            Setup::Watched(_) => watchers::watch(admin, &got),
+            Setup::Starved(_) => {
+                subject.process.fill_disk()?;
+                // Why: it is to stay open for as long as this process runs.
+                std::mem::forget(watchers::stare(admin)?);
+            }
+            _ => {}
         }
         subjects.push(subject);
     }
@@ -291,7 +297,7 @@ fn start(arguments: &Arguments) -> anyhow::Result<Vec<Subject>> {
 }
 
 /// The gateways to be measured.
-fn setups(arguments: &Arguments, collector: SocketAddr) -> Vec<Setup> {
+fn setups(arguments: &Arguments, [collector, dead]: [SocketAddr; 2]) -> Vec<Setup> {
     let all = [
         (Setup::Plain, true),
         (Setup::Before, arguments.before.is_some()),
@@ -300,6 +306,7 @@ fn setups(arguments: &Arguments, collector: SocketAddr) -> Vec<Setup> {
         (Setup::Missed, arguments.cached_miss),
         (Setup::Unwatched, arguments.watched),
         (Setup::Watched(collector), arguments.watched),
+        (Setup::Starved(dead), arguments.watched),
     ];
     let wanted = all.into_iter().filter(|(_, wanted)| *wanted);
     wanted
