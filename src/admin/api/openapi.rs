@@ -104,8 +104,10 @@ fn refusals(route: &Route) -> Vec<u16> {
     let changes = ["POST", "PUT", "PATCH"].contains(&route.method.as_str());
     let of_all: &[u16] = match (route.run, changes) {
         (Run::Plain(_), _) => &[400, 401, 403],
-        (Run::Office(_) | Run::Cache(_), false) => &[400, 401, 403, 503],
-        (Run::Office(_) | Run::Cache(_), true) => &[400, 401, 403, 408, 413, 415, 503],
+        (Run::Office(_) | Run::Cache(_) | Run::Records(_), false) => &[400, 401, 403, 503],
+        (Run::Office(_) | Run::Cache(_) | Run::Records(_), true) => {
+            &[400, 401, 403, 408, 413, 415, 503]
+        }
     };
     let mut refusals = [of_all, route.refuses].concat();
     refusals.sort_unstable();
