@@ -34,6 +34,7 @@ use crate::governance::journal::NamesError;
 use crate::governance::office::Office;
 use crate::governance::{OpenError, Sources};
 use crate::mock;
+use crate::observe::archive::Archive;
 use crate::observe::metrics::Metrics;
 use crate::observe::recorder::{self, Writer};
 use crate::observe::reloads::Reading;
@@ -120,7 +121,9 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
     let roster = books.as_ref().map(|books| books.ledger.roster.load_full());
     answers::forget_strangers(&library, &roster.unwrap_or_default());
     let (embedder, memo) = answers::embedder(&config)?;
+    let kept = telling::keep(&config, &metrics)?;
     let lasting = Lasting {
+        records: kept.as_ref().map(Archive::records),
         library: Arc::new(library),
         embedder,
         memo,
@@ -148,7 +151,7 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
             (Some(recorder), Some(writer))
         }
     };
-    let (scribe, telling) = telling::begin(&config, &lasting)?;
+    let (scribe, telling) = telling::begin(&config, &lasting, kept)?;
     let budget = RetryBudget::new(&config.tuning);
     let book = books::prices(&config);
     let serving = Serving::build(Arc::clone(&config), &lasting, (mock, &book))?;

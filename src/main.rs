@@ -96,6 +96,10 @@ enum Command {
     /// Shows and empties the response cache, and says how often it is wrong.
     #[command(subcommand)]
     Cache(Cache),
+    /// Lists what became of requests.
+    Requests(Box<console::Requests>),
+    /// Explains why a request went where it went.
+    Why(console::Why),
     /// Prints the JSON Schema of the configuration, for editors.
     Schema,
     /// Prints a completion script for a shell.
@@ -147,6 +151,8 @@ fn main() -> ExitCode {
         Command::Cache(Cache::Evict(options)) => console(&console::Ask::Forget(options)),
         Command::Cache(Cache::Audit(options)) => study(&study::Study::Audit(options)),
         Command::Cache(Cache::Simulate(options)) => study(&study::Study::Simulate(options)),
+        Command::Requests(options) => console(&console::Ask::Requests(options)),
+        Command::Why(options) => console(&console::Ask::Why(options)),
         Command::Schema => print(&config::schema()),
         Command::Completions { shell } => {
             let mut script = Vec::new();

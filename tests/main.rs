@@ -23,6 +23,7 @@ mod images;
 mod life;
 mod openai;
 mod pictures;
+mod requests;
 mod sessions;
 mod support;
 mod workflows;

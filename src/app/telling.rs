@@ -3,18 +3,30 @@
 //! # Invariants
 //! - Where nobody keeps or sends requests there is no thread, and the path notes nothing.
 
+use crate::clock;
 use crate::config::{Config, Requests};
+use crate::observe::archive::Archive;
+use crate::observe::metrics::Metrics;
 use crate::observe::scribe::{self, Running, Scribe, Sink};
 use crate::proxy::Lasting;
 
 use super::StartError;
 
+/// What keeps requests, if any are kept.
+pub(super) fn keep(config: &Config, metrics: &Metrics) -> Result<Option<Archive>, StartError> {
+    let now_us = clock::unix_micros().unsigned_abs();
+    let not_kept = metrics.requests_not_kept.clone();
+    Ok(Archive::begin(&config.requests, not_kept, now_us)?)
+}
+
 /// Begins to tell those whom the configuration names.
 pub(super) fn begin(
     config: &Config,
     lasting: &Lasting,
+    kept: Option<Archive>,
 ) -> Result<(Option<Scribe>, Option<Running>), StartError> {
-    let sinks: Vec<Box<dyn Sink>> = Vec::new();
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    sinks.extend(kept.map(|it| Box::new(it) as Box<dyn Sink>));
     if sinks.is_empty() {
         return Ok((None, None));
     }

@@ -12,6 +12,7 @@ mod keys;
 mod money;
 mod options;
 mod remote;
+mod requests;
 mod table;
 mod target;
 
@@ -19,7 +20,7 @@ use std::io;
 
 use serde_json::Value;
 
-pub use options::{Budgets, Diff, Forget, Kept, Key, Keys, Remote, Usage, What};
+pub use options::{Budgets, Diff, Forget, Kept, Key, Keys, Remote, Requests, Usage, What, Why};
 
 use remote::Plane;
 
@@ -38,6 +39,10 @@ pub enum Ask {
     Kept(Kept),
     /// What is to be forgotten of them.
     Forget(Forget),
+    /// What became of requests.
+    Requests(Box<Requests>),
+    /// Why one went where it went.
+    Why(Why),
 }
 
 /// What there is to say.
@@ -101,6 +106,8 @@ pub fn run(ask: &Ask) -> Result<Said, ConsoleError> {
         Ask::Diff(it) => &it.remote,
         Ask::Kept(it) => &it.remote,
         Ask::Forget(it) => &it.remote,
+        Ask::Requests(it) => &it.remote,
+        Ask::Why(it) => &it.remote,
     };
     let target = target::target(remote, &|name| std::env::var(name).ok())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -115,6 +122,8 @@ pub fn run(ask: &Ask) -> Result<Said, ConsoleError> {
             Ask::Diff(it) => keys::diff(&plane, it).await?,
             Ask::Kept(it) => cache::show(&plane, it).await?,
             Ask::Forget(it) => cache::forget(&plane, it).await?,
+            Ask::Requests(it) => requests::list(&plane, it).await?,
+            Ask::Why(it) => requests::why(&plane, it).await?,
         };
         said.remarks.insert_str(0, &target.notes);
         Ok(said)

@@ -206,3 +206,72 @@ pub struct What {
     #[arg(long)]
     pub all: bool,
 }
+
+/// What became of requests of a running gateway, the last to end first.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Requests {
+    /// Only those of this virtual key.
+    #[arg(long, value_name = "NAME")]
+    pub key: Option<String>,
+    /// Only those of this team.
+    #[arg(long, value_name = "NAME")]
+    pub team: Option<String>,
+    /// Only those of this customer.
+    #[arg(long, value_name = "NAME")]
+    pub customer: Option<String>,
+    /// Only those that asked for this model.
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Only those with an attempt on this route.
+    #[arg(long, value_name = "NAME")]
+    pub route: Option<String>,
+    /// Only those with an attempt at this provider.
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// Only those that entered this workflow.
+    #[arg(long, value_name = "NAME")]
+    pub workflow: Option<String>,
+    /// Only those that ended so: ok, client_error, upstream_error, shed, client_gone or internal.
+    #[arg(long)]
+    pub ending: Option<String>,
+    /// Only those that failed for this, such as upstream_timeout or no_model.
+    #[arg(long)]
+    pub error: Option<String>,
+    /// Only those of this session, as a request shows it.
+    #[arg(long)]
+    pub session: Option<String>,
+    /// Only those whose id begins so.
+    #[arg(long)]
+    pub id: Option<String>,
+    /// Only those that were answered with this status.
+    #[arg(long)]
+    pub status: Option<u16>,
+    /// Only those that took so many ms or more.
+    #[arg(long)]
+    pub min_ms: Option<u64>,
+    /// Only streams.
+    #[arg(long)]
+    pub stream: bool,
+    /// Only those that arrived since: a while ago such as 30s, 15m, 1h or 7d, a day, or an instant.
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// How many, at most 1000.
+    #[arg(long, default_value_t = 50)]
+    pub limit: u32,
+    /// Goes on from where another list ended.
+    #[arg(long, value_name = "CURSOR")]
+    pub before: Option<String>,
+    /// Where.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// Why a request of a running gateway went where it went.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Why {
+    /// Its id, as `x-trimtab-request-id` tells it.
+    pub id: String,
+    /// Where.
+    #[command(flatten)]
+    pub remote: Remote,
+}

@@ -97,6 +97,8 @@ pub struct Metrics {
     pub trace_dropped: Counter,
     /// Finished requests that nobody could be told of: the queue was full.
     pub stories_dropped: Counter,
+    /// Finished requests that could not be kept: the disk did not take them.
+    pub requests_not_kept: Counter,
     /// Configurations taken over.
     pub reloads_ok: Counter,
     /// Configurations refused.
@@ -203,6 +205,7 @@ impl Metrics {
             connections: Counter::default(),
             trace_dropped: Counter::default(),
             stories_dropped: Counter::default(),
+            requests_not_kept: Counter::default(),
             reloads_ok: Counter::default(),
             reloads_refused: Counter::default(),
             unknown_model: model_handles((&requests, &duration), &tokens, &cached, "other"),
@@ -303,6 +306,11 @@ impl Metrics {
             "request_records_dropped",
             "Finished requests that found the queue of those who keep or send them full",
             self.stories_dropped.clone(),
+        );
+        to.register(
+            "request_store_dropped",
+            "Finished requests that could not be kept: the disk did not take them",
+            self.requests_not_kept.clone(),
         );
         to.register(
             "router_spend_dollars",

@@ -5,6 +5,7 @@
 //! - A request updates handles that were resolved when its snapshot was built; it never looks a label up.
 //! - Nothing here can make a request wait.
 
+pub mod archive;
 pub mod context;
 pub mod events;
 pub mod explain;

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use scoring::outcome::Outcome;
 use scoring::select::Pick;
@@ -86,9 +86,45 @@ pub struct Content {
     /// The request's body, cut where it is too long.
     pub request: Bytes,
     /// The answer's, as the client got it, cut where it is too long.
-    pub response: Bytes,
+    pub response: BytesMut,
     /// Whether anything was cut.
     pub cut: bool,
+    /// Bytes of each that may be kept; a little more is here, so that nothing secret is cut in two unseen.
+    pub limit: usize,
+    /// Whether credentials, mail addresses and numbers of cards are to be left out.
+    pub redact: bool,
+}
+
+impl Content {
+    /// Bytes beyond the limit that are held: a private key is about as long.
+    pub const MARGIN: usize = 4 << 10;
+
+    /// A request's body, of which so many bytes may be kept.
+    #[must_use]
+    pub fn of(request: &Bytes, limit: usize) -> Self {
+        let most = limit.saturating_add(Self::MARGIN);
+        let cut = request.len() > most;
+        let request = match cut {
+            // A copy, since a piece would hold all of it.
+            true => Bytes::copy_from_slice(&request[..most]),
+            false => request.clone(),
+        };
+        Self {
+            request,
+            limit,
+            cut,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a piece of the answer.
+    pub fn hear(&mut self, piece: &[u8]) {
+        let most = self.limit.saturating_add(Self::MARGIN);
+        let room = most.saturating_sub(self.response.len());
+        self.response
+            .extend_from_slice(&piece[..piece.len().min(room)]);
+        self.cut |= piece.len() > room;
+    }
 }
 
 /// One finished request.

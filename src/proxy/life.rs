@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use scoring::outcome::Outcome;
 use scoring::time::{Span, Time};
@@ -329,6 +330,25 @@ impl Life {
             && let Some(scribe) = &self.worker.shared.scribe
         {
             scribe.tell(told);
+        }
+    }
+
+    /// Has what is said kept, where operator and key allow it.
+    pub(super) fn keep_content(&mut self, request: &Bytes) {
+        let wanted = &self.serving.config.requests;
+        let allowed = self.payer.as_ref().is_none_or(|payer| payer.log_content);
+        if wanted.content && allowed && self.legs.is_some() && self.content.is_none() {
+            self.content = Some(Box::new(Content {
+                redact: wanted.redact,
+                ..Content::of(request, wanted.content_size)
+            }));
+        }
+    }
+
+    /// Takes what goes to the client, where that is kept.
+    pub(super) fn says(&mut self, piece: &[u8]) {
+        if let Some(content) = &mut self.content {
+            content.hear(piece);
         }
     }
 

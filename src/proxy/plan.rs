@@ -113,6 +113,7 @@ impl Plan<'_> {
 pub(super) fn plan<'a>(life: &mut Life, asked: &'a Asked) -> Result<Plan<'a>, Stop> {
     life.format = asked.endpoint.format();
     life.label = asked.endpoint.name();
+    life.keep_content(&asked.body);
     if let Way::Path(name) = &asked.way {
         return Err(way_to(life, name));
     }

@@ -116,7 +116,8 @@ impl std::fmt::Debug for Relay {
 }
 
 impl Relay {
-    pub(super) fn new(life: Life, opened: Opened, spare: Option<Spare>) -> Self {
+    pub(super) fn new(mut life: Life, opened: Opened, spare: Option<Spare>) -> Self {
+        life.says(&opened.held);
         let mut relay = Self {
             spare,
             format: life.format,
@@ -295,6 +296,7 @@ impl Relay {
     }
 
     fn passed(&mut self, passed: Passed) -> Option<Bytes> {
+        self.says(&passed.bytes);
         if passed.content {
             self.progress = clock::now();
             if let Some(pace) = &mut self.pace {
@@ -326,6 +328,10 @@ impl Relay {
             self.settle(Outcome::Success, Ending::Ok);
         }
         (!passed.bytes.is_empty()).then_some(passed.bytes)
+    }
+
+    fn says(&mut self, piece: &[u8]) {
+        self.life.iter_mut().for_each(|life| life.says(piece));
     }
 
     /// Sees to it that what has come so far is paid for.
@@ -430,6 +436,7 @@ impl Relay {
             let id = life.id.text();
             self.passage.broken(self.format, failure, message, id)
         });
+        event.iter().for_each(|event| self.says(event));
         let ending = match failure {
             Failure::Unauthorized | Failure::BudgetSpent => Ending::ClientError,
             Failure::LedgerDown => Ending::Shed,
@@ -458,6 +465,7 @@ impl Relay {
             (self.exchange, self.passage) = (opened.exchange, opened.passage);
             self.body = Some(opened.body);
             self.progress = clock::now();
+            self.says(&opened.held);
             self.phase = Phase::Held(opened.held);
             if self.passage.progress().done {
                 self.settle(Outcome::Success, Ending::Ok);

@@ -218,6 +218,7 @@ fn whole(mut life: Life, whole: Whole) -> Response<Body> {
     if let Some(keeping) = life.keeping.take() {
         keeping.whole(&life, kind(&headers), &whole.bytes);
     }
+    life.says(&whole.bytes);
     life.end(Ending::Ok, 200, now);
     finish(StatusCode::OK, headers, Body::from(whole.bytes))
 }
@@ -258,6 +259,7 @@ pub(super) fn estimated(mut life: Life, json: Bytes) -> Response<Body> {
     headers.remove(ROUTE);
     headers.insert(ESTIMATED, HeaderValue::from_static("1"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    life.says(&json);
     life.end(Ending::Ok, 200, now);
     finish(StatusCode::OK, headers, Body::from(json))
 }
@@ -304,6 +306,7 @@ pub(super) fn failed(mut life: Life, failed: Failed) -> Response<Body> {
     };
     // The error may have come in a stream, whose type it does not have.
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    life.says(&body);
     life.end(ending, status.as_u16(), now);
     finish(status, headers, Body::from(body))
 }

@@ -37,6 +37,7 @@ use crate::observe::metrics::{Metrics, ModelHandles, RouteHandles};
 use crate::observe::reloads::Reloads;
 use crate::observe::story::Via;
 use crate::routing::{Maker, Makers, Model, Purposes, Registry, Sessions, Snapshot, Target};
+use crate::store::requests::Records;
 use crate::upstream::{self, Origin, Origins, Protocol, TlsError, Transport};
 
 /// Why a checked configuration cannot be served.
@@ -200,6 +201,8 @@ pub struct Lasting {
     pub recollections: Recollections,
     /// Google's tokens.
     pub tokens: Tokens,
+    /// The requests that are kept, if any are.
+    pub records: Option<Arc<Records>>,
     /// Who has presented bad credentials.
     pub sources: Sources,
     /// What is kept of answers.

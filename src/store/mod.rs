@@ -13,6 +13,7 @@ mod batch;
 mod database;
 mod entry;
 mod export;
+pub mod requests;
 mod retention;
 mod schema;
 mod tenants;

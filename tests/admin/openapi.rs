@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::schema::misfits;
 use super::{Folder, fill, with_plane};
-use crate::support::{Answer, Call};
+use crate::support::{Answer, Call, Mode, chat};
 
 /// What is wrong with an answer, by the documentation.
 fn undocumented(document: &Value, method: &str, path: &str, answer: &Answer) -> Vec<String> {
@@ -45,6 +45,10 @@ fn every_route_answers_as_documented() {
     with_plane(&folder, async |plane| {
         let document = plane.get("/api/openapi.json").await.json();
         assert_eq!(document["openapi"], "3.1.0");
+        let named = Call::chat(&chat("main", Mode::Whole)).header("x-request-id", "one");
+        let asked = named.header("authorization", "Bearer 0123456789abcdef");
+        assert_eq!(plane.bench.call(&asked).await.status, 200);
+        crate::requests::kept(&plane.bench, "one").await;
         let entry = format!("{:032x}", 4);
         let everything = json!({
             "name": "one", "models": ["main"], "rate_limits": {"concurrency": 1},
@@ -112,6 +116,7 @@ fn every_route_answers_as_documented() {
             "/api/routes",
             "/api/cache",
             "/api/cache/audit",
+            "/api/requests",
             "/api/openapi.json",
         ] {
             steps.push(("GET", path.to_owned(), path.to_owned(), Value::Null));
@@ -131,6 +136,12 @@ fn every_route_answers_as_documented() {
         }
         let reload = "/api/config/reload";
         steps.push(("POST", reload.to_owned(), reload.to_owned(), json!({})));
+        for path in ["/api/requests/{id}", "/api/explain/{id}"] {
+            for id in ["one", "nobody"] {
+                let at = path.replace("{id}", id);
+                steps.push(("GET", path.to_owned(), at, Value::Null));
+            }
+        }
         let (some, one) = ("/api/cache/entries", "/api/cache/entries/{id}");
         for (path, at) in [
             (some, format!("{some}?all=true")),

@@ -129,6 +129,20 @@ async fn respond(
             let reply = blocking(gate, move || Ok(Reply::Json(run(&reloads, &config)))).await?;
             return Ok(send(route, reply));
         }
+        Run::Records(run) => {
+            let records = shared.lasting.records.clone().ok_or_else(|| {
+                Refusal::unavailable(
+                    "no requests are kept: set `keep` in [requests] to `memory` or `disk` and start again",
+                )
+            })?;
+            let ask = Ask {
+                path,
+                query,
+                body: Map::new(),
+            };
+            let reply = blocking(gate, move || run(&records, &ask)).await?;
+            return Ok(send(route, reply));
+        }
         Run::Office(run) => run,
     };
     let office = office.ok_or_else(|| {

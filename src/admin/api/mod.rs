@@ -15,6 +15,7 @@ mod history;
 mod ledger;
 mod openapi;
 mod outgoing;
+mod records;
 mod refusal;
 mod routes;
 mod setting;

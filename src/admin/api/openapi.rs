@@ -105,8 +105,8 @@ fn refusals(route: &Route) -> Vec<u16> {
     let of_all: &[u16] = match (route.run, changes) {
         (Run::Plain(_), false) => &[400, 401, 403],
         (Run::Plain(_), true) => &[400, 401, 403, 408, 413, 415],
-        (Run::Office(_) | Run::Cache(_) | Run::File(_), false) => &[400, 401, 403, 503],
-        (Run::Office(_) | Run::Cache(_) | Run::File(_), true) => {
+        (_, false) => &[400, 401, 403, 503],
+        (_, true) => {
             &[400, 401, 403, 408, 413, 415, 503]
         }
     };

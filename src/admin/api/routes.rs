@@ -12,12 +12,13 @@ use serde_json::Value;
 use crate::config::{Config, Kind};
 use crate::observe::reloads::Reloads;
 use crate::proxy::Shared;
+use crate::store::requests::Records;
 
 use super::ask::{Ask, Form, LONGEST_PAGE, Param};
 use super::cache::{self, Counter};
 use super::call::{Desk, Reply};
 use super::refusal::Refusal;
-use super::{history, ledger, setting, standing, tenants};
+use super::{history, ledger, records, setting, standing, tenants};
 
 /// One thing that can be asked.
 #[derive(Clone, Debug)]
@@ -51,6 +52,8 @@ pub(super) enum Run {
     Cache(fn(&Counter, &Ask) -> Result<Reply, Refusal>),
     /// A thread that may block; about the configuration's file.
     File(fn(&Reloads, &Config) -> Value),
+    /// A thread that may block; where requests are kept.
+    Records(fn(&Records, &Ask) -> Result<Reply, Refusal>),
     /// The control thread, at once.
     Plain(fn(&Shared) -> String),
 }
@@ -135,6 +138,7 @@ pub(super) fn routes() -> &'static [Route] {
         routes.extend(of_money());
         routes.extend(of_the_ledger());
         routes.extend(of_the_cache());
+        routes.extend(of_requests());
         routes.extend(of_the_rest());
         routes
     })
@@ -390,6 +394,33 @@ fn of_the_cache() -> Vec<Route> {
             about: "Forgets one answer, by its id as `x-trimtab-explain` tells it.".to_owned(),
             ..asked("/api/cache/entries/{id}", "forget_answer", Gives::Object, Run::Cache(cache::forget_one))
         },
+    ]
+}
+
+fn of_requests() -> Vec<Route> {
+    let one = |path: &str, operation: &str, about: &str, run| Route {
+        about: about.to_owned(),
+        refuses: &[404],
+        ..asked(path, operation, Gives::Object, run)
+    };
+    vec![
+        Route {
+            about: "Lists finished requests, the last to end first. A search that finds little stops after 0.3 s with `complete` false; `next` goes on from there.".to_owned(),
+            query: [&[FROM, TO, LIMIT][..], &records::PARAMS[..]].concat(),
+            ..asked("/api/requests", "list_requests", Gives::Object, Run::Records(records::list))
+        },
+        one(
+            "/api/requests/{id}",
+            "get_request",
+            "Shows a request, by its id (the newest of that id) or its number: its attempts, its decisions where they are kept, and what was said where that is.",
+            Run::Records(records::show),
+        ),
+        one(
+            "/api/explain/{id}",
+            "explain_request",
+            "Says why a request went where it went: every candidate where the decision was kept, else the terms of the routes that were tried.",
+            Run::Records(records::explain),
+        ),
     ]
 }
 

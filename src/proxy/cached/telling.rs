@@ -108,10 +108,12 @@ impl Telling {
         let body = match self.what {
             What::Following(follower) => Body::Follow(Box::new(Follow::new(life, follower))),
             What::Stream(bytes) if !pace.is_zero() => {
+                life.says(&bytes);
                 life.end(Ending::Ok, 200, now);
                 Body::Paced(Box::new(Paced::new(&bytes, pace)))
             }
             What::Whole(bytes) | What::Stream(bytes) => {
+                life.says(&bytes);
                 life.end(Ending::Ok, 200, now);
                 Body::from(bytes)
             }
@@ -243,6 +245,7 @@ impl Follow {
                 Poll::Ready(Some(Ok(self.breaks(Failure::Unauthorized, message))))
             }
             Next::Piece(piece) => {
+                self.life.says(&piece);
                 self.follower = Some(follower);
                 Poll::Ready(Some(Ok(piece)))
             }
