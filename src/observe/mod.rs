@@ -13,7 +13,10 @@ mod kinds;
 pub mod metrics;
 pub mod recorder;
 pub mod scribe;
+mod spread;
 pub mod story;
+pub mod watch;
 
 pub use histogram::Histogram;
 pub use kinds::{Ending, Fault};
+pub use spread::Spread;

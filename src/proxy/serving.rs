@@ -15,6 +15,7 @@ use http::header::{
 };
 use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use prometheus_client::metrics::counter::Counter;
 
 use super::listing::Listing;
 use super::picture::Studio;
@@ -35,6 +36,7 @@ use crate::governance::{Ledger, Sources};
 use crate::observe::events::Events;
 use crate::observe::metrics::{Metrics, ModelHandles, RouteHandles};
 use crate::observe::story::Via;
+use crate::observe::watch::Watch;
 use crate::routing::{Maker, Makers, Model, Purposes, Registry, Sessions, Snapshot, Target};
 use crate::upstream::{self, Origin, Origins, Protocol, TlsError, Transport};
 
@@ -144,6 +146,8 @@ pub(super) struct Wire {
     /// The same in its parts, for records.
     pub(super) via: Arc<Via>,
     pub(super) handles: RouteHandles,
+    /// Attempts begun on it for its model.
+    pub(super) sent: Counter,
 }
 
 /// An account at a provider, as errands reach it.
@@ -189,6 +193,8 @@ pub struct Lasting {
     pub metrics: Arc<Metrics>,
     /// What has changed and what was learned.
     pub events: Arc<Events>,
+    /// What is seen of all this, second by second.
+    pub watch: Arc<Watch>,
     /// Who made which response.
     pub makers: Makers,
     /// Which route served which session last.
@@ -397,6 +403,7 @@ fn wire(
         limits: provider.limits,
         name_header: header(&name, "name")?,
         handles: lasting.metrics.route(&name),
+        sent: lasting.metrics.sent(&model.name, &name),
         via: Arc::new(via(&name, provider, target, url)),
         name: Arc::from(name),
     })

@@ -108,6 +108,10 @@ fn every_route_answers_as_documented() {
             "/api/audit/verify",
             "/api/config/diff",
             "/api/routes",
+            "/api/history",
+            "/api/history/routes",
+            "/api/events",
+            "/api/models",
             "/api/cache",
             "/api/cache/audit",
             "/api/openapi.json",
@@ -121,6 +125,9 @@ fn every_route_answers_as_documented() {
             ));
         }
         for query in [
+            "/api/live?ticks=1",
+            "/api/live?ticks=x",
+            "/api/history?of=nobody",
             "/api/ledger?format=csv",
             "/api/usage?group=key,day&from=2023-01-01",
         ] {

@@ -17,9 +17,10 @@ mod openapi;
 mod outgoing;
 mod refusal;
 mod routes;
+mod seen;
 mod shown;
 mod standing;
 mod tenants;
 
-pub(super) use call::{Gate, answer};
+pub(super) use call::{Cut, Gate, answer};
 pub(super) use outgoing::Outgoing;

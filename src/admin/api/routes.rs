@@ -15,6 +15,7 @@ use super::ask::{Ask, Form, LONGEST_PAGE, Param};
 use super::cache::{self, Counter};
 use super::call::{Desk, Reply};
 use super::refusal::Refusal;
+use super::seen::{self, View};
 use super::{history, ledger, standing, tenants};
 
 /// One thing that can be asked.
@@ -49,6 +50,10 @@ pub(super) enum Run {
     Cache(fn(&Counter, &Ask) -> Result<Reply, Refusal>),
     /// The control thread, at once.
     Plain(fn(&Shared) -> String),
+    /// A thread that may block; of what is seen.
+    Seen(fn(&View, &Ask) -> Result<Reply, Refusal>),
+    /// The control thread, as it happens.
+    Live,
 }
 
 /// What stands in the body of a request.
@@ -83,6 +88,8 @@ pub(super) enum Gives {
     Standings,
     /// Any object.
     Object,
+    /// Events as they happen.
+    Events,
 }
 
 impl Takes {
@@ -92,7 +99,7 @@ impl Takes {
     }
 }
 
-const LIMIT: Param = Param {
+pub(super) const LIMIT: Param = Param {
     name: "limit",
     about: "Rows of a page; 100 by default.",
     form: Form::Number(1, LONGEST_PAGE as i64),
@@ -104,7 +111,7 @@ const AFTER_NAME: Param = Param {
     form: Form::Text,
 };
 
-const AFTER: Param = Param {
+pub(super) const AFTER: Param = Param {
     name: "after",
     about: "The `next` of the page before.",
     form: Form::Number(0, i64::MAX),
@@ -131,13 +138,14 @@ pub(super) fn routes() -> &'static [Route] {
         routes.extend(of_money());
         routes.extend(of_the_ledger());
         routes.extend(of_the_cache());
+        routes.extend(seen::routes());
         routes.extend(of_the_rest());
         routes
     })
 }
 
 /// A route that is asked by GET and takes nothing.
-fn asked(path: &str, operation: &str, gives: Gives, run: Run) -> Route {
+pub(super) fn asked(path: &str, operation: &str, gives: Gives, run: Run) -> Route {
     Route {
         method: Method::GET,
         path: path.to_owned(),
