@@ -1,6 +1,6 @@
 //! How does an operator ask a running gateway from the command line?
 //!
-//! `trimtab keys`, `budgets`, `usage` and `diff` over the admin API: tables for people, JSON for programs.
+//! `trimtab keys`, `budgets`, `usage` and `diff` over the admin API: tables for people, JSON for programs; and `trimtab top`, which follows it live.
 //!
 //! # Invariants
 //! - Nothing is called but the admin plane that was named.
@@ -14,12 +14,13 @@ mod options;
 mod remote;
 mod table;
 mod target;
+mod top;
 
 use std::io;
 
 use serde_json::Value;
 
-pub use options::{Budgets, Diff, Forget, Kept, Key, Keys, Remote, Usage, What};
+pub use options::{Budgets, Diff, Forget, Kept, Key, Keys, Remote, Top, Usage, What};
 
 use remote::Plane;
 
@@ -38,6 +39,8 @@ pub enum Ask {
     Kept(Kept),
     /// What is to be forgotten of them.
     Forget(Forget),
+    /// What is seen, live.
+    Top(Top),
 }
 
 /// What there is to say.
@@ -101,6 +104,7 @@ pub fn run(ask: &Ask) -> Result<Said, ConsoleError> {
         Ask::Diff(it) => &it.remote,
         Ask::Kept(it) => &it.remote,
         Ask::Forget(it) => &it.remote,
+        Ask::Top(it) => return top::run(it),
     };
     let target = target::target(remote, &|name| std::env::var(name).ok())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -115,6 +119,8 @@ pub fn run(ask: &Ask) -> Result<Said, ConsoleError> {
             Ask::Diff(it) => keys::diff(&plane, it).await?,
             Ask::Kept(it) => cache::show(&plane, it).await?,
             Ask::Forget(it) => cache::forget(&plane, it).await?,
+            // It was run before: it has no answer that is awaited.
+            Ask::Top(_) => Said::default(),
         };
         said.remarks.insert_str(0, &target.notes);
         Ok(said)

@@ -290,11 +290,6 @@ impl Metrics {
             self.connections.clone(),
         );
         to.register(
-            "router_open_connections",
-            "Client connections that are open",
-            self.open.clone(),
-        );
-        to.register(
             "trace_records_dropped",
             "Trace records that found the queue full",
             self.trace_dropped.clone(),
@@ -311,6 +306,11 @@ impl Metrics {
 
     fn register_spending(&mut self) {
         let to = &mut self.registry;
+        to.register(
+            "router_open_connections",
+            "Client connections that are open",
+            self.open.clone(),
+        );
         to.register(
             "request_records_dropped",
             "Finished requests that found the queue of those who keep or send them full",

@@ -77,7 +77,6 @@ pub(super) async fn run(
     let wire = &serving.wires[place.0][place.1];
     let route = Arc::clone(&model.targets[place.1].route);
     let attempt = Attempt::begin(route, ask, pick, began);
-    wire.sent.inc();
     let mut flight = Flight::begin(life, (chosen, payment), attempt);
     life.attempts += 1;
     life.first.get_or_insert(place);
