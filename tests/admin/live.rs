@@ -64,12 +64,12 @@ async fn admin(bench: &Bench, path: &str) -> Value {
     answer.json()
 }
 
-/// Sends requests for so many seconds, twenty a second; what ticks told meanwhile.
+/// Sends requests for so many seconds, ten a second; what ticks told meanwhile.
 async fn go_on(bench: &Bench, follower: &mut Follower, seconds: u32) {
     let mut client = Client::open(bench.address).await;
-    for _ in 0..seconds * 20 {
+    for _ in 0..seconds * 10 {
         client.call(&Call::chat(&chat("main", Mode::Stream))).await;
-        pass_ms(20).await;
+        pass_ms(75).await;
     }
     while let Ok(true) = timeout(Duration::from_millis(1), follower.read()).await {}
 }
@@ -98,7 +98,7 @@ fn a_provider_that_fails_is_seen_everywhere_and_so_is_its_recovery() {
         assert!(well.len() >= 80, "{}", well.len());
         let last = well.last().unwrap();
         let rate = last["gateway"]["rps"].as_f64().unwrap();
-        assert!((10.0..30.0).contains(&rate), "{last}");
+        assert!((5.0..15.0).contains(&rate), "{last}");
         assert_eq!(last["gateway"]["success"], 1.0);
         let share = route(last, "a")["share"].as_f64().unwrap();
         assert!((0.3..0.7).contains(&share), "{last}");
@@ -150,7 +150,8 @@ fn a_provider_that_fails_is_seen_everywhere_and_so_is_its_recovery() {
         let sick = ticks.last().unwrap();
         let share = route(sick, "a")["share"].as_f64().unwrap();
         assert!(share < 0.1, "{sick}");
-        assert_eq!(route(sick, "a")["hold"]["reason"], "circuit_open");
+        let state = route(sick, "a")["state"].as_str().unwrap();
+        assert!(["open", "probing"].contains(&state), "{sick}");
         let models = admin(&bench, "/api/models").await;
         let main = &models["models"][0];
         assert_eq!(main["honoured"], false, "{main}");
@@ -192,7 +193,7 @@ fn a_provider_that_fails_is_seen_everywhere_and_so_is_its_recovery() {
             (&json!("gateway"), &json!(60))
         );
         assert!(
-            gateway["series"]["rps"][0].as_f64().unwrap() > 10.0,
+            gateway["series"]["rps"][0].as_f64().unwrap() > 5.0,
             "{gateway}"
         );
     });

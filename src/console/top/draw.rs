@@ -28,6 +28,9 @@ const WIDE: u16 = 100;
 /// Columns of a bar.
 const BAR: u16 = 8;
 
+/// The largest figure that a line over time tells from others.
+const LARGEST: f64 = 1e9;
+
 /// What the keys do.
 const HELP: [&str; 9] = [
     "q            ends",
@@ -97,12 +100,12 @@ fn draw_figures(frame: &mut Frame<'_>, area: Rect, gateway: &Gateway) {
     ];
     let micros = |micros: Option<f64>| latency(micros.map(|it| it / 1e3));
     let second = [
-        ("in flight", gateway.inflight.to_string()),
+        ("active", gateway.inflight.to_string()),
         ("conns", gateway.connections.to_string()),
         ("overhead", micros(gateway.overhead_p50_us)),
         ("p99", micros(gateway.overhead_p99_us)),
         ("$/h", format!("{:.2}", gateway.spend_per_hour)),
-        ("saved/h", format!("{:.2}", gateway.saved_per_hour)),
+        ("saved", format!("{:.2}", gateway.saved_per_hour)),
         ("cache", percent(gateway.cache_hit_ratio)),
         ("failovers/s", number(gateway.failovers)),
     ];
@@ -131,8 +134,8 @@ fn sparkline(
 ) {
     let columns = usize::from(area.width.saturating_sub(2));
     let last = line.iter().skip(line.len().saturating_sub(columns));
-    // Why a thousand: bars are whole numbers.
-    let whole = |value: &f64| (value.max(0.0) * 1e3) as u64;
+    // Why a thousand: bars are whole numbers; and they are multiplied where they are drawn, so none may be too large.
+    let whole = |value: &f64| (value.clamp(0.0, LARGEST) * 1e3) as u64;
     let data: Vec<Option<u64>> = last
         .map(|value| (!value.is_nan()).then(|| whole(value)))
         .collect();
