@@ -45,11 +45,14 @@ pub struct Scene<'a> {
     pub threshold: f32,
 }
 
+/// The counters of what was sent to each route of a model, in the order of its pool.
+type Counters = Vec<(Arc<str>, Counter)>;
+
 /// The handles that were resolved so far.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     models: BTreeMap<Box<str>, ModelHandles>,
-    sent: BTreeMap<Box<str>, (Arc<str>, Vec<(Arc<str>, Counter)>)>,
+    sent: BTreeMap<Box<str>, (Arc<str>, Counters)>,
     routes: BTreeMap<Arc<str>, RouteHandles>,
 }
 
