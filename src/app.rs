@@ -9,6 +9,7 @@
 
 mod answers;
 mod books;
+mod seeing;
 mod signals;
 mod telling;
 
@@ -130,6 +131,7 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
         sessions: Sessions::default(),
         reloads: Arc::default(),
         events: Arc::default(),
+        watch: Arc::default(),
         makers: Makers::default(),
         recollections: Recollections::default(),
         tokens: Tokens::default(),
@@ -388,9 +390,11 @@ async fn housekeep(shared: Arc<Shared>, office: Option<Arc<Office>>) {
         every.tick().await;
         let now = clock::now();
         fits = fits.wrapping_add(1);
-        for model in &shared.serving.load().routing.models {
+        let serving = shared.serving.load_full();
+        for model in &serving.routing.models {
             model.pool.fit(now);
         }
+        seeing::look(&shared, &serving, now);
         if fits.is_multiple_of(FITS_PER_SWEEP) {
             for (_, route) in shared.lasting.registry.all() {
                 route.sweep(now);
@@ -430,16 +434,7 @@ async fn watch_config(
             at_us: u64::try_from(clock::unix().as_micros()).unwrap_or(u64::MAX),
             problem: taken.as_ref().err().map(ToString::to_string),
         });
-        match taken {
-            Ok(()) => {
-                shared.metrics().reloads_ok.inc();
-                tracing::info!(file = %file.display(), "configuration taken over");
-            }
-            Err(problem) => {
-                shared.metrics().reloads_refused.inc();
-                tracing::error!(file = %file.display(), "configuration refused, the old one stays:\n{problem}");
-            }
-        }
+        seeing::reloaded(&shared, &file, &taken);
     }
 }
 

@@ -25,4 +25,5 @@ pub mod server;
 pub mod store;
 pub mod stream;
 pub mod study;
+pub mod terminal;
 pub mod upstream;

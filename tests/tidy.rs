@@ -108,7 +108,13 @@ const EDGES: &[Edges] = &[
     },
     Edges {
         room: "console",
-        may_import: &["doctor", "upstream", "config", "clock"],
+        may_import: &[
+            "doctor", "upstream", "stream", "terminal", "config", "clock",
+        ],
+    },
+    Edges {
+        room: "terminal",
+        may_import: &[],
     },
     Edges {
         room: "import",

@@ -29,7 +29,7 @@ use crate::governance::office::Office;
 use crate::observe::explain;
 use crate::proxy::Shared;
 
-use api::{Gate, Outgoing};
+use api::{Cut, Gate, Outgoing};
 
 /// How long a head may take, and how long a connection may be idle.
 const HEAD_TIME: Duration = Duration::from_secs(30);
@@ -66,7 +66,11 @@ pub async fn run(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = drain.wait_for(|draining| *draining) => return,
+            _ = drain.wait_for(|draining| *draining) => {
+                // Nobody who follows holds the end up.
+                plane.shared.lasting.watch.close();
+                return;
+            }
         };
         match accepted {
             Ok((stream, _)) => {
@@ -81,15 +85,25 @@ pub async fn run(
 }
 
 async fn connection(stream: TcpStream, plane: Rc<Plane>) {
-    let answer = service_fn(move |request: Request<Incoming>| {
+    let cut = Cut::default();
+    let own = cut.clone();
+    let answer = service_fn(move |mut request: Request<Incoming>| {
         let plane = Rc::clone(&plane);
+        request.extensions_mut().insert(own.clone());
         async move { Ok::<_, Infallible>(respond(&plane, request).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
-        .serve_connection(TokioIo::new(stream), answer)
-        .await;
+        .serve_connection(TokioIo::new(stream), answer);
+    let served = tokio::select! {
+        served = served => served,
+        // Why: a client that does not read would hold what waits for it as long as it likes.
+        () = cut.0.notified() => {
+            tracing::debug!("a client that does not read was cut off");
+            return;
+        }
+    };
     if let Err(error) = served {
         tracing::debug!(%error, "admin connection ended");
     }
@@ -118,7 +132,7 @@ async fn respond(plane: &Plane, request: Request<Incoming>) -> Response<Outgoing
     match path {
         "/" => text(
             "text/plain; charset=utf-8",
-            "Trimtab admin\n\n/metrics      Prometheus exposition\n/api          customers, teams, keys, budgets, usage, ledger, audit; /api/openapi.json describes it\n/health       liveness\n".to_owned(),
+            "Trimtab admin\n\n/metrics      Prometheus exposition\n/api          what is seen live and over time, customers, teams, keys, budgets, usage, ledger, audit; /api/openapi.json describes it\n/health       liveness\n".to_owned(),
         ),
         "/health" => text("application/json", json!({"status": "ok"}).to_string()),
         "/metrics" => text(OPENMETRICS, shared.metrics().text()),

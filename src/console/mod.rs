@@ -1,6 +1,6 @@
 //! How does an operator ask a running gateway from the command line?
 //!
-//! `trimtab keys`, `budgets`, `usage` and `diff` over the admin API: tables for people, JSON for programs.
+//! `trimtab keys`, `budgets`, `usage` and `diff` over the admin API: tables for people, JSON for programs; and `trimtab top`, which follows it live.
 //!
 //! # Invariants
 //! - Nothing is called but the admin plane that was named.
@@ -15,12 +15,15 @@ mod remote;
 mod requests;
 mod table;
 mod target;
+mod top;
 
 use std::io;
 
 use serde_json::Value;
 
-pub use options::{Budgets, Diff, Forget, Kept, Key, Keys, Remote, Requests, Usage, What, Why};
+pub use options::{
+    Budgets, Diff, Forget, Kept, Key, Keys, Remote, Requests, Top, Usage, What, Why,
+};
 
 use remote::Plane;
 
@@ -43,6 +46,8 @@ pub enum Ask {
     Requests(Box<Requests>),
     /// Why one went where it went.
     Why(Why),
+    /// What is seen, live.
+    Top(Top),
 }
 
 /// What there is to say.
@@ -108,6 +113,7 @@ pub fn run(ask: &Ask) -> Result<Said, ConsoleError> {
         Ask::Forget(it) => &it.remote,
         Ask::Requests(it) => &it.remote,
         Ask::Why(it) => &it.remote,
+        Ask::Top(it) => return top::run(it),
     };
     let target = target::target(remote, &|name| std::env::var(name).ok())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -124,6 +130,8 @@ pub fn run(ask: &Ask) -> Result<Said, ConsoleError> {
             Ask::Forget(it) => cache::forget(&plane, it).await?,
             Ask::Requests(it) => requests::list(&plane, it).await?,
             Ask::Why(it) => requests::why(&plane, it).await?,
+            // It was run before: it has no answer that is awaited.
+            Ask::Top(_) => Said::default(),
         };
         said.remarks.insert_str(0, &target.notes);
         Ok(said)

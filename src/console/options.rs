@@ -32,6 +32,17 @@ pub struct Remote {
     pub json: bool,
 }
 
+/// What is seen of a running gateway, live.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Top {
+    /// One line of text a second instead of the live screen; implied where there is no terminal.
+    #[arg(long)]
+    pub plain: bool,
+    /// Where.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
 /// Virtual keys of a running gateway.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Keys {

@@ -86,6 +86,43 @@ impl Plane {
         self.call(Method::GET, path, None).await
     }
 
+    /// Begins to read something that does not end.
+    pub(super) async fn follow(&self, path: &str) -> Result<upstream::Body, ConsoleError> {
+        let mut request = upstream::Request::new(Full::new(Bytes::new()));
+        *request.uri_mut() = path
+            .parse()
+            .map_err(|_| ConsoleError::Senseless(format!("{path:?} is no path")))?;
+        self.present(&mut request);
+        let now = clock::now();
+        let answered = upstream::send(&self.pools, &self.origin, request, now, |_| {});
+        let answered = tokio::time::timeout(PATIENCE, answered).await;
+        let response = match answered {
+            Ok(Ok(response)) => response,
+            Ok(Err(fault)) => return Err(self.unreachable(fault.to_string())),
+            Err(_) => return Err(self.unreachable("no answer".to_owned())),
+        };
+        let upstream::Response { head, mut body, .. } = response;
+        let kind = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        if head.status.is_success() && kind == Some(b"text/event-stream") {
+            return Ok(body);
+        }
+        let whole = tokio::time::timeout(PATIENCE, whole(&mut body)).await;
+        let bytes = whole.ok().and_then(Result::ok).unwrap_or_default();
+        match self.read(head.status, &bytes) {
+            Err(error) => Err(error),
+            Ok(_) => Err(self.unreachable("no answer of a gateway's admin plane".to_owned())),
+        }
+    }
+
+    /// Says who is called, and who calls.
+    fn present(&self, request: &mut upstream::Request) {
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.host.clone());
+        if let Some(token) = &self.token {
+            headers.insert(AUTHORIZATION, token.clone());
+        }
+    }
+
     /// Changes something.
     pub(super) async fn send(
         &self,
@@ -136,14 +173,10 @@ impl Plane {
         *request.uri_mut() = path
             .parse()
             .map_err(|_| ConsoleError::Senseless(format!("{path:?} is no path")))?;
-        let headers = request.headers_mut();
-        headers.insert(HOST, self.host.clone());
-        if let Some(token) = &self.token {
-            headers.insert(AUTHORIZATION, token.clone());
-        }
+        self.present(&mut request);
         if body.is_some() {
             let json = HeaderValue::from_static("application/json");
-            headers.insert(CONTENT_TYPE, json);
+            request.headers_mut().insert(CONTENT_TYPE, json);
         }
         let answered = tokio::time::timeout(PATIENCE, self.exchange(request)).await;
         let (status, body) = match answered {
@@ -161,14 +194,7 @@ impl Plane {
         let now = clock::now();
         let response = upstream::send(&self.pools, &self.origin, request, now, |_| {}).await?;
         let upstream::Response { head, mut body, .. } = response;
-        let mut bytes = BytesMut::new();
-        while let Some(piece) = body.data().await {
-            let piece = piece?;
-            if bytes.len() + piece.len() > MOST {
-                return Err(Fault::Broken("it is too long".to_owned()));
-            }
-            bytes.extend_from_slice(&piece);
-        }
+        let bytes = whole(&mut body).await?;
         Ok((head.status, bytes))
     }
 
@@ -213,6 +239,19 @@ impl Plane {
             ),
         }
     }
+}
+
+/// All of a body.
+async fn whole(body: &mut upstream::Body) -> Result<BytesMut, Fault> {
+    let mut bytes = BytesMut::new();
+    while let Some(piece) = body.data().await {
+        let piece = piece?;
+        if bytes.len() + piece.len() > MOST {
+            return Err(Fault::Broken("it is too long".to_owned()));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
 }
 
 /// A text as part of a path or a query.

@@ -4,21 +4,17 @@
 //! Drawing is a pure function of the scene, so that a test can look at what is drawn.
 //!
 //! # Invariants
-//! - The terminal is restored when the screen is dropped, and before a panic is told of.
 //! - Any size can be drawn; 100 × 30 shows everything, 80 × 24 all figures.
 
 use std::io;
-use std::time::Duration;
 
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::Frame;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span as Text};
-use ratatui::widgets::{
-    Axis, Block, BorderType, Cell, Chart, Dataset, GraphType, Paragraph, Row, Table,
-};
-use ratatui::{DefaultTerminal, Frame};
+use ratatui::widgets::{Axis, Cell, Chart, Dataset, GraphType, Paragraph, Row, Table};
 use scoring::health::State;
 use scoring::time::Span;
 
@@ -26,6 +22,7 @@ use super::plain::trouble;
 use super::scene::{Scene, SideScene, clock_face, grouped, latency, percent};
 use super::script::{CAST, MODEL, Phase, ROUTES, SICK};
 use super::tally::Side;
+use crate::terminal::{Screen, bar, framed, right};
 
 /// The gateway's colour and the twin's, told apart by the colour-blind too.
 const SIDES: [Color; 2] = [Color::Cyan, Color::Magenta];
@@ -51,48 +48,20 @@ const LEAST_TOP: f64 = 2.0;
 /// Top of the share chart, in percent.
 const SHARE_TOP: f64 = 100.0;
 
-/// Parts of a cell that a bar can fill, from none to seven eighths.
-const EIGHTHS: [&str; 8] = [" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-
-/// The terminal, taken over.
-#[derive(Debug)]
-pub(super) struct Screen {
-    terminal: DefaultTerminal,
-}
-
-impl Screen {
-    /// Takes the terminal over.
-    pub(super) fn open() -> io::Result<Self> {
-        Ok(Self {
-            terminal: ratatui::try_init()?,
-        })
-    }
-
-    /// Draws a scene; true when somebody has seen enough.
-    pub(super) fn show(&mut self, scene: &Scene<'_>) -> io::Result<bool> {
-        self.terminal.draw(|frame| draw(frame, scene))?;
-        let mut enough = false;
-        while event::poll(Duration::ZERO)? {
-            enough |= matches!(event::read()?, Event::Key(key) if is_farewell(key));
-        }
-        Ok(enough)
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        ratatui::restore();
-    }
+/// Draws a scene; true when somebody has seen enough.
+pub(super) fn show(screen: &mut Screen, scene: &Scene<'_>) -> io::Result<bool> {
+    screen.draw(|frame| draw(frame, scene))?;
+    let (keys, _) = screen.pressed()?;
+    Ok(keys.into_iter().any(is_farewell))
 }
 
 fn is_farewell(key: KeyEvent) -> bool {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
-    key.kind == KeyEventKind::Press
-        && match key.code {
-            KeyCode::Char('c') => control,
-            KeyCode::Char('q') | KeyCode::Esc => true,
-            _ => false,
-        }
+    match key.code {
+        KeyCode::Char('c') => control,
+        KeyCode::Char('q') | KeyCode::Esc => true,
+        _ => false,
+    }
 }
 
 fn draw(frame: &mut Frame<'_>, scene: &Scene<'_>) {
@@ -194,29 +163,6 @@ fn draw_routes(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         .column_spacing(1)
         .block(framed(" Routes, as the gateway sees them ".into()));
     frame.render_widget(table, area);
-}
-
-/// A bar of `share`, with a mark at the operator's weight.
-fn bar(share: f64, weight: f32, width: u16, colour: Color) -> Line<'static> {
-    let eighths = (share.clamp(0.0, 1.0) * f64::from(width) * 8.0).round() as usize;
-    let mark = (weight * f32::from(width)) as usize;
-    let cell = |column: usize| {
-        let filled = eighths.saturating_sub(8 * column).min(8);
-        let style = Style::new().fg(colour);
-        if column == mark {
-            let behind = if filled >= 4 {
-                style.bg(colour).fg(Color::Black)
-            } else {
-                Style::new()
-            };
-            return Text::styled("│", behind);
-        }
-        if filled == 8 {
-            return Text::styled("█", style);
-        }
-        Text::styled(EIGHTHS[filled], style)
-    };
-    Line::from_iter((0..usize::from(width)).map(cell))
 }
 
 /// A line of the figures: its group, its label, where it is shown, and how to read it of a side.
@@ -411,17 +357,6 @@ fn draw_foot(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     frame.render_widget(quit.alignment(Alignment::Right), area);
 }
 
-fn framed(title: Line<'_>) -> Block<'_> {
-    Block::bordered()
-        .border_type(BorderType::Rounded)
-        .border_style(Style::new().fg(Color::DarkGray))
-        .title(title)
-}
-
-fn right(text: String) -> Line<'static> {
-    Line::from(text).alignment(Alignment::Right)
-}
-
 const fn phase_colour(phase: Phase) -> Color {
     match phase {
         Phase::Healthy | Phase::Recovered => Color::Green,
@@ -536,18 +471,5 @@ mod tests {
         for (width, height) in [(1, 1), (5, 40), (300, 3), (40, 12), (300, 100)] {
             assert_eq!(drawn(width, height).len(), usize::from(height));
         }
-    }
-
-    #[test]
-    fn a_bar_shows_share_and_weight() {
-        let text = |share| -> String {
-            bar(share, 0.5, 8, Color::Green)
-                .iter()
-                .map(|cell| cell.content.as_ref())
-                .collect()
-        };
-        assert_eq!(text(0.25), "██  │   ");
-        assert_eq!(text(0.75), "████│█  ");
-        assert_eq!(text(0.0), "    │   ");
     }
 }

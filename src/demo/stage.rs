@@ -22,7 +22,7 @@ use super::orders::Orders;
 use super::plain::Plain;
 use super::routes::{Observer, Standing};
 use super::scene::{Diary, Scene, SideScene};
-use super::screen::Screen;
+use super::screen;
 use super::script::{CAST, MODEL, ROUTES};
 use super::summary::Summary;
 use super::tally::{Sample, Side, Tally};
@@ -32,6 +32,7 @@ use crate::app::Gateway;
 use crate::clock;
 use crate::config::{Admin, Config, Endpoint, Key, Model, Provider, RouteSpec, Secret, Server};
 use crate::mock;
+use crate::terminal::Screen;
 
 /// Time between two scenes: fluent to the eye, nothing to the processor.
 const TICK: Duration = Duration::from_millis(100);
@@ -151,7 +152,7 @@ impl Stage {
             self.turn();
             let scene = self.scene();
             let enough = match &mut shown {
-                Shown::Screen(screen) => screen.show(&scene)?,
+                Shown::Screen(screen) => screen::show(screen, &scene)?,
                 Shown::Plain(plain) => written(plain.show(&scene))?,
             };
             if enough {

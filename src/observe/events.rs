@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Events in memory, at most: a day of a busy gateway, some 2 MiB.
 pub const KEPT: usize = 4_096;
@@ -40,6 +40,10 @@ impl Kind {
         Self::Operator,
     ];
 
+    /// Their names, in the same order.
+    pub const NAMES: [&'static str; 6] =
+        ["state", "ceiling", "hold", "weights", "config", "operator"];
+
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -69,6 +73,52 @@ pub struct Event {
     pub what: Box<str>,
     /// What it rests on, by name: numbers and words.
     pub evidence: Map<String, Value>,
+}
+
+impl Event {
+    /// The event as JSON.
+    #[must_use]
+    pub fn told(&self) -> Value {
+        json!({
+            "id": self.id,
+            "at_us": self.at_us,
+            "kind": self.kind.name(),
+            "route": self.route,
+            "what": self.what,
+            "evidence": self.evidence,
+        })
+    }
+}
+
+/// Which events are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Search<'a> {
+    /// Only those with a larger number.
+    pub after: u64,
+    /// Only those with a smaller number.
+    pub before: Option<u64>,
+    /// Only those of a kind.
+    pub kind: Option<&'a str>,
+    /// Only those about a route.
+    pub route: Option<&'a str>,
+}
+
+/// Which events of those found come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The oldest.
+    Oldest,
+    /// The newest.
+    Newest,
+}
+
+impl Search<'_> {
+    fn finds(&self, event: &Event) -> bool {
+        self.kind.is_none_or(|kind| event.kind.name() == kind)
+            && self
+                .route
+                .is_none_or(|route| event.route.as_deref() == Some(route))
+    }
 }
 
 /// The last events.
@@ -103,6 +153,23 @@ impl Events {
         let begin = kept.events.partition_point(|event| event.id <= id);
         kept.events.iter().skip(begin).take(most).cloned().collect()
     }
+
+    /// The first `most` of the events that are searched, in this order.
+    #[must_use]
+    pub fn find(&self, search: &Search<'_>, order: Order, most: usize) -> Vec<Event> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin = kept
+            .events
+            .partition_point(|event| event.id <= search.after);
+        let before = search.before.unwrap_or(u64::MAX);
+        let end = kept.events.partition_point(|event| event.id < before);
+        let events = kept.events.range(begin..end.max(begin));
+        let found = events.filter(|event| search.finds(event));
+        match order {
+            Order::Oldest => found.take(most).cloned().collect(),
+            Order::Newest => found.rev().take(most).cloned().collect(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +195,41 @@ mod tests {
         }
         let all = events.after(0, usize::MAX);
         assert_eq!((all.len(), all[0].id), (KEPT, 4));
+        let found = |search: &Search<'_>, order| -> Vec<u64> {
+            let found = events.find(search, order, 2);
+            found.iter().map(|event| event.id).collect()
+        };
+        let all = Search::default();
+        let last = KEPT as u64 + 3;
+        assert_eq!(found(&all, Order::Oldest), [4, 5]);
+        assert_eq!(found(&all, Order::Newest), [last, last - 1]);
+        let some = Search {
+            after: 7,
+            before: Some(9),
+            kind: Some("operator"),
+            route: None,
+        };
+        assert_eq!(found(&some, Order::Newest), [8]);
+        let none = Search {
+            before: Some(2),
+            ..Search { after: 9, ..all }
+        };
+        assert_eq!(found(&none, Order::Oldest), [0_u64; 0]);
+        for other in [
+            Search {
+                kind: Some("state"),
+                ..all
+            },
+            Search {
+                route: Some("a"),
+                ..all
+            },
+        ] {
+            assert_eq!(found(&other, Order::Oldest), [0_u64; 0]);
+        }
+        for (kind, name) in Kind::ALL.into_iter().zip(Kind::NAMES) {
+            assert_eq!(kind.name(), name);
+        }
         let last = events.after(KEPT as u64 + 1, 1);
         assert_eq!((last.len(), last[0].id), (1, KEPT as u64 + 2));
     }

@@ -12,6 +12,8 @@ use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use scoring::time::Span;
 
+use super::spread::Spread;
+
 /// Upper bounds of request durations, µs: 1 ms to 10 min, about a factor of two to three apart.
 const REQUEST_US: &[u64] = &[
     1_000,
@@ -80,6 +82,18 @@ impl Histogram {
         let bucket = self.0.bounds_us.partition_point(|bound| *bound < micros);
         self.0.counts[bucket].fetch_add(1, Ordering::Relaxed);
         self.0.sum_us.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// What was added so far, at one instant.
+    #[must_use]
+    pub fn spread(&self) -> Spread {
+        let counts = self.0.counts.iter();
+        let counts = counts.map(|count| count.load(Ordering::Relaxed));
+        Spread::new(
+            self.0.bounds_us,
+            counts.collect(),
+            self.0.sum_us.load(Ordering::Relaxed),
+        )
     }
 
     /// How many durations were added.

@@ -4,6 +4,8 @@
 //! - Labels take values from the configuration or from closed lists, never from a client.
 //! - `router_requests_started_total` = the sum of `router_requests_total` + `router_inflight_requests`, once nothing moves.
 
+mod read;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
@@ -93,6 +95,8 @@ pub struct Metrics {
     pub overhead: Histogram,
     /// Client connections accepted.
     pub connections: Counter,
+    /// Client connections that are open.
+    pub open: Gauge<i64, AtomicI64>,
     /// Trace records that found the queue full.
     pub trace_dropped: Counter,
     /// Finished requests that nobody could be told of: the queue was full.
@@ -113,6 +117,7 @@ pub struct Metrics {
     failovers: Family<ByFailover, Counter>,
     spend: Family<ByRoute, Counter<f64, AtomicU64>>,
     refusals: [Counter; Refused::ALL.len()],
+    sent: read::Sent,
 }
 
 /// The handles of one model, resolved once.
@@ -203,6 +208,8 @@ impl Metrics {
             inflight: Gauge::default(),
             overhead: Histogram::of_overhead(),
             connections: Counter::default(),
+            open: Gauge::default(),
+            sent: Family::default(),
             trace_dropped: Counter::default(),
             stories_dropped: Counter::default(),
             requests_not_kept: Counter::default(),
@@ -302,6 +309,11 @@ impl Metrics {
 
     fn register_spending(&mut self) {
         let to = &mut self.registry;
+        to.register(
+            "router_open_connections",
+            "Client connections that are open",
+            self.open.clone(),
+        );
         to.register(
             "request_records_dropped",
             "Finished requests that found the queue of those who keep or send them full",

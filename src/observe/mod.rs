@@ -15,7 +15,10 @@ pub mod metrics;
 pub mod recorder;
 pub mod reloads;
 pub mod scribe;
+mod spread;
 pub mod story;
+pub mod watch;
 
 pub use histogram::Histogram;
 pub use kinds::{Ending, Fault};
+pub use spread::Spread;

@@ -75,9 +75,10 @@ impl Flight {
         attempt: Attempt<Arc<Route>>,
     ) -> Self {
         let (model, target) = chosen.place;
-        let via = &life.serving.wires[model][target].via;
+        let wire = &life.serving.wires[model][target];
+        wire.sent.inc();
         Self {
-            note: Note::begin(life, via, &chosen.pick, attempt.started()),
+            note: Note::begin(life, &wire.via, &chosen.pick, attempt.started()),
             payment,
             started: attempt.started(),
             overdue_at: Some(attempt.overdue_at()),

@@ -15,6 +15,7 @@ use http::header::{
 };
 use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use prometheus_client::metrics::counter::Counter;
 
 use super::listing::Listing;
 use super::picture::Studio;
@@ -36,6 +37,7 @@ use crate::observe::events::Events;
 use crate::observe::metrics::{Metrics, ModelHandles, RouteHandles};
 use crate::observe::reloads::Reloads;
 use crate::observe::story::Via;
+use crate::observe::watch::Watch;
 use crate::routing::{Maker, Makers, Model, Purposes, Registry, Sessions, Snapshot, Target};
 use crate::store::requests::Records;
 use crate::upstream::{self, Origin, Origins, Protocol, TlsError, Transport};
@@ -146,6 +148,8 @@ pub(super) struct Wire {
     /// The same in its parts, for records.
     pub(super) via: Arc<Via>,
     pub(super) handles: RouteHandles,
+    /// Attempts begun on it for its model.
+    pub(super) sent: Counter,
 }
 
 /// An account at a provider, as errands reach it.
@@ -193,6 +197,8 @@ pub struct Lasting {
     pub reloads: Arc<Reloads>,
     /// What has changed and what was learned.
     pub events: Arc<Events>,
+    /// What is seen of all this, second by second.
+    pub watch: Arc<Watch>,
     /// Who made which response.
     pub makers: Makers,
     /// Which route served which session last.
@@ -403,6 +409,7 @@ fn wire(
         limits: provider.limits,
         name_header: header(&name, "name")?,
         handles: lasting.metrics.route(&name),
+        sent: lasting.metrics.sent(&model.name, &name),
         via: Arc::new(via(&name, provider, target, url)),
         name: Arc::from(name),
     })

@@ -98,6 +98,8 @@ impl Model {
 pub struct Target {
     /// Its identity across reloads.
     pub identity: Identity,
+    /// The same as text.
+    pub name: Arc<str>,
     /// Its statistics.
     pub route: Arc<Route>,
     /// The provider's index in the configuration.
@@ -162,6 +164,7 @@ fn build(
                 rates: rating(provider, spec),
             });
             targets.push(Target {
+                name: identity.to_string().into(),
                 identity,
                 route,
                 provider: spec.provider,

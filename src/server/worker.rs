@@ -138,9 +138,12 @@ fn admit(worker: &Rc<Worker>, roster: &Rc<Roster>, front: &Front, stream: Handof
     let load = Arc::clone(&front.load);
     match into_tokio(stream) {
         Ok(stream) => {
+            let open = worker.shared.metrics().open.clone();
+            open.inc();
             let serving = connection::serve(Rc::clone(worker), Rc::clone(roster), stream);
             tokio::task::spawn_local(async move {
                 serving.await;
+                open.dec();
                 load.fetch_sub(1, Ordering::Relaxed);
             });
         }

@@ -3,6 +3,7 @@
 mod console;
 mod life;
 mod lists;
+mod live;
 mod matrix;
 mod mistakes;
 mod openapi;

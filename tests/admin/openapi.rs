@@ -114,6 +114,10 @@ fn every_route_answers_as_documented() {
             "/api/config/diff",
             "/api/config/pending",
             "/api/routes",
+            "/api/history",
+            "/api/history/routes",
+            "/api/events",
+            "/api/models",
             "/api/cache",
             "/api/cache/audit",
             "/api/requests",
@@ -128,6 +132,9 @@ fn every_route_answers_as_documented() {
             ));
         }
         for query in [
+            "/api/live?ticks=1",
+            "/api/live?ticks=x",
+            "/api/history?of=nobody",
             "/api/ledger?format=csv",
             "/api/usage?group=key,day&from=2023-01-01",
         ] {

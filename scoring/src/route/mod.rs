@@ -161,6 +161,8 @@ struct Counters {
     outcomes: [AtomicU64; Outcome::COUNT],
     tokens_in: AtomicU64,
     tokens_out: AtomicU64,
+    /// Times that its circuit opened or its key was held.
+    trips: AtomicU64,
 }
 
 /// What is rarely touched, or only off the request path.
@@ -315,6 +317,7 @@ impl Route {
                 outcomes: core::array::from_fn(|_| AtomicU64::new(0)),
                 tokens_in: AtomicU64::new(0),
                 tokens_out: AtomicU64::new(0),
+                trips: AtomicU64::new(0),
             }),
         }
     }

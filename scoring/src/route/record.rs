@@ -114,6 +114,9 @@ impl Route {
         let (before, after) = (Circuit::unpack(swap.before), Circuit::unpack(swap.after));
         if before.opens_as(after) {
             self.flow.skipped.store(0);
+            if before.admits() {
+                self.counters.trips.fetch_add(1, Ordering::Relaxed);
+            }
             if before.admits() && after.position == Position::Open {
                 self.cold().parent.child_tripped(now, &self.cold().rules);
             }

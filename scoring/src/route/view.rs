@@ -52,6 +52,8 @@ pub struct RouteView {
     pub dispatched: u64,
     /// Attempts ended, by [`Outcome::index`].
     pub outcomes: [u64; Outcome::COUNT],
+    /// Times that it was set aside, by its circuit or by a hold of its key, from being used.
+    pub trips: u64,
     /// Input tokens, as billed.
     pub tokens_in: u64,
     /// Output tokens, as billed.
@@ -113,6 +115,7 @@ impl Route {
             inflight,
             dispatched: self.flow.dispatched.load(Ordering::Relaxed),
             outcomes: core::array::from_fn(|i| self.counters.outcomes[i].load(Ordering::Relaxed)),
+            trips: self.counters.trips.load(Ordering::Relaxed),
             tokens_in: self.counters.tokens_in.load(Ordering::Relaxed),
             tokens_out: self.counters.tokens_out.load(Ordering::Relaxed),
             dropped: self.flow.dropped.load(Ordering::Relaxed),

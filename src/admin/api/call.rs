@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 
 use crate::clock;
@@ -27,6 +27,7 @@ use super::cache::Counter;
 use super::outgoing::{Outgoing, Reader, json_response, response};
 use super::refusal::Refusal;
 use super::routes::{self, Route, Run, Takes};
+use super::seen::{self, View};
 
 /// Largest body, bytes: 1 MiB holds thousands of tags; a document is some hundred bytes.
 const LARGEST_BODY: usize = 1 << 20;
@@ -44,6 +45,10 @@ const AT_ONCE: usize = 8;
 #[derive(Clone, Debug)]
 pub(in crate::admin) struct Gate(Arc<Semaphore>);
 
+/// Told when a connection is to be ended because its client does not read; goes with every request of it.
+#[derive(Clone, Debug, Default)]
+pub(in crate::admin) struct Cut(pub(in crate::admin) Arc<Notify>);
+
 /// What a handler works with.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -58,6 +63,8 @@ pub(super) struct Desk {
 /// What a handler gives.
 pub(super) enum Reply {
     Json(Value),
+    /// JSON that is written already.
+    Text(String),
     Nothing,
     /// A file of CSV, page by page from a cursor on.
     Csv(Reader, i64),
@@ -142,6 +149,24 @@ async fn respond(
             };
             let reply = blocking(gate, move || run(&records, &ask)).await?;
             return Ok(send(route, reply));
+        }
+        Run::Seen(run) => {
+            let view = View::of(shared);
+            let ask = Ask {
+                path,
+                query,
+                body: Map::new(),
+            };
+            let reply = blocking(gate, move || run(&view, &ask)).await?;
+            return Ok(send(route, reply));
+        }
+        Run::Live => {
+            let cut = head.extensions.get::<Cut>().cloned();
+            let ask = Ask {
+                query,
+                ..Ask::default()
+            };
+            return seen::live(shared, &ask, cut.unwrap_or_default());
         }
         Run::Office(run) => run,
     };
@@ -293,6 +318,7 @@ async fn read(
 fn send(route: &Route, reply: Reply) -> Response<Outgoing> {
     match reply {
         Reply::Json(value) => json_response(route.status, &value),
+        Reply::Text(text) => response(route.status, "application/json", Outgoing::whole(text)),
         Reply::Nothing => {
             let mut response = json_response(route.status, &Value::Null);
             response.headers_mut().remove(CONTENT_TYPE);

@@ -18,10 +18,11 @@ mod outgoing;
 mod records;
 mod refusal;
 mod routes;
+mod seen;
 mod setting;
 mod shown;
 mod standing;
 mod tenants;
 
-pub(super) use call::{Gate, answer};
+pub(super) use call::{Cut, Gate, answer};
 pub(super) use outgoing::Outgoing;

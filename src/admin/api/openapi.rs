@@ -17,6 +17,7 @@ use crate::proxy::Shared;
 
 use super::ask::{Form, Param};
 use super::routes::{Gives, Route, Run, Takes, routes};
+use super::seen::EVENT_STREAM;
 use super::shown::{
     Adjusted, AuditRow, BudgetStatus, ErrorBody, LedgerEntry, Page, StandingTold, UsageTold,
     Verified,
@@ -106,9 +107,7 @@ fn refusals(route: &Route) -> Vec<u16> {
         (Run::Plain(_), false) => &[400, 401, 403],
         (Run::Plain(_), true) => &[400, 401, 403, 408, 413, 415],
         (_, false) => &[400, 401, 403, 503],
-        (_, true) => {
-            &[400, 401, 403, 408, 413, 415, 503]
-        }
+        (_, true) => &[400, 401, 403, 408, 413, 415, 503],
     };
     let mut refusals = [of_all, route.refuses].concat();
     refusals.sort_unstable();
@@ -176,8 +175,13 @@ fn answer(route: &Route, generator: &mut SchemaGenerator) -> Value {
         Gives::Verified => schema::<Verified>(generator),
         Gives::Standings => schema::<Page<StandingTold>>(generator),
         Gives::Object => json!({ "type": "object" }),
+        Gives::Events => json!({ "type": "string" }),
     };
-    let mut content = json!({ "application/json": { "schema": schema } });
+    let kind = match route.gives {
+        Gives::Events => EVENT_STREAM,
+        _ => "application/json",
+    };
+    let mut content = json!({ kind: { "schema": schema } });
     if route.query.iter().any(|param| param.name == "format") {
         content["text/csv"] = json!({ "schema": { "type": "string" } });
     }

@@ -4,6 +4,7 @@
 //!
 //! # Invariants
 //! - An export that breaks off ends the connection; it never looks complete.
+//! - What is sent as it happens waits in a bounded queue, and for nobody.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use http_body_util::Full;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
+use crate::observe::watch::Feed;
 use crate::store::StoreError;
 
 /// A page's bytes and where the next one begins, if there is one.
@@ -33,6 +35,16 @@ pub(in crate::admin) enum Outgoing {
     Whole(Full<Bytes>),
     /// Page by page.
     Pages(Pages),
+    /// As it happens.
+    Live(Live),
+}
+
+/// What is seen as it happens, so many ticks of it if that was asked for.
+#[derive(Debug)]
+pub(in crate::admin) struct Live {
+    feed: Feed,
+    /// Events that are still to be sent; the first one is no tick.
+    left: Option<u64>,
 }
 
 /// An export in progress.
@@ -66,6 +78,12 @@ impl Outgoing {
         Self::Whole(Full::new(bytes.into()))
     }
 
+    /// What a feed brings, up to so many ticks.
+    pub(super) fn live(feed: Feed, ticks: Option<u64>) -> Self {
+        let left = ticks.map(|ticks| ticks.saturating_add(1));
+        Self::Live(Live { feed, left })
+    }
+
     /// Everything after a cursor.
     pub(super) fn pages(read: Reader, after: i64) -> Self {
         Self::Pages(Pages {
@@ -89,6 +107,7 @@ impl Body for Outgoing {
                 .poll_frame(cx)
                 .map_err(|never| match never {}),
             Self::Pages(pages) => pages.poll_page(cx),
+            Self::Live(live) => live.poll_event(cx),
         }
     }
 
@@ -96,14 +115,26 @@ impl Body for Outgoing {
         match self {
             Self::Whole(whole) => whole.is_end_stream(),
             Self::Pages(pages) => pages.next.is_none() && pages.page.is_none(),
+            Self::Live(live) => live.left == Some(0),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(whole) => whole.size_hint(),
-            Self::Pages(_) => SizeHint::default(),
+            Self::Pages(_) | Self::Live(_) => SizeHint::default(),
         }
+    }
+}
+
+impl Live {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if self.left == Some(0) {
+            return Poll::Ready(None);
+        }
+        let event = ready!(self.feed.poll_next(cx));
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        Poll::Ready(event.map(|event| Ok(Frame::data(event))))
     }
 }
 

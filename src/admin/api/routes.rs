@@ -18,6 +18,7 @@ use super::ask::{Ask, Form, LONGEST_PAGE, Param};
 use super::cache::{self, Counter};
 use super::call::{Desk, Reply};
 use super::refusal::Refusal;
+use super::seen::{self, View};
 use super::{history, ledger, records, setting, standing, tenants};
 
 /// One thing that can be asked.
@@ -56,6 +57,10 @@ pub(super) enum Run {
     Records(fn(&Records, &Ask) -> Result<Reply, Refusal>),
     /// The control thread, at once.
     Plain(fn(&Shared) -> String),
+    /// A thread that may block; of what is seen.
+    Seen(fn(&View, &Ask) -> Result<Reply, Refusal>),
+    /// The control thread, as it happens.
+    Live,
 }
 
 /// What stands in the body of a request.
@@ -90,6 +95,8 @@ pub(super) enum Gives {
     Standings,
     /// Any object.
     Object,
+    /// Events as they happen.
+    Events,
 }
 
 impl Takes {
@@ -99,7 +106,7 @@ impl Takes {
     }
 }
 
-const LIMIT: Param = Param {
+pub(super) const LIMIT: Param = Param {
     name: "limit",
     about: "Rows of a page; 100 by default.",
     form: Form::Number(1, LONGEST_PAGE as i64),
@@ -111,7 +118,7 @@ const AFTER_NAME: Param = Param {
     form: Form::Text,
 };
 
-const AFTER: Param = Param {
+pub(super) const AFTER: Param = Param {
     name: "after",
     about: "The `next` of the page before.",
     form: Form::Number(0, i64::MAX),
@@ -139,13 +146,14 @@ pub(super) fn routes() -> &'static [Route] {
         routes.extend(of_the_ledger());
         routes.extend(of_the_cache());
         routes.extend(of_requests());
+        routes.extend(seen::routes());
         routes.extend(of_the_rest());
         routes
     })
 }
 
 /// A route that is asked by GET and takes nothing.
-fn asked(path: &str, operation: &str, gives: Gives, run: Run) -> Route {
+pub(super) fn asked(path: &str, operation: &str, gives: Gives, run: Run) -> Route {
     Route {
         method: Method::GET,
         path: path.to_owned(),
