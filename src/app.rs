@@ -10,6 +10,7 @@
 mod answers;
 mod books;
 mod signals;
+mod telling;
 
 use std::io;
 use std::net::SocketAddr;
@@ -35,6 +36,7 @@ use crate::governance::{OpenError, Sources};
 use crate::mock;
 use crate::observe::metrics::Metrics;
 use crate::observe::recorder::{self, Writer};
+use crate::observe::scribe::Running;
 use crate::proxy::{BuildError, Lasting, Recollections, Serving, Shared, Tokens};
 use crate::routing::{Makers, Registry, Sessions};
 use crate::server;
@@ -104,6 +106,7 @@ pub enum StartError {
 struct Assembly {
     shared: Arc<Shared>,
     writer: Option<Writer>,
+    telling: Option<Running>,
     books: Option<Books>,
 }
 
@@ -121,6 +124,7 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
         embedder,
         memo,
         sessions: Sessions::default(),
+        events: Arc::default(),
         makers: Makers::default(),
         recollections: Recollections::default(),
         tokens: Tokens::default(),
@@ -142,6 +146,7 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
             (Some(recorder), Some(writer))
         }
     };
+    let (scribe, telling) = telling::begin(&config, &lasting)?;
     let budget = RetryBudget::new(&config.tuning);
     let book = books::prices(&config);
     let serving = Serving::build(Arc::clone(&config), &lasting, (mock, &book))?;
@@ -154,6 +159,7 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
         lasting,
         budget,
         recorder,
+        scribe,
     });
     if let Some(books) = &books {
         books.attach(&shared);
@@ -161,6 +167,7 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
     Ok(Assembly {
         shared,
         writer,
+        telling,
         books,
     })
 }
@@ -190,6 +197,7 @@ pub struct Gateway {
     threads: Vec<JoinHandle<()>>,
     mock: Option<mock::Running>,
     writer: Option<Writer>,
+    telling: Option<Running>,
     books: Option<Books>,
     keeper: Keeper,
 }
@@ -230,6 +238,7 @@ impl Gateway {
         let Assembly {
             shared,
             writer,
+            telling,
             books,
         } = assemble(config, mock_at)?;
         let office = books.as_ref().map(|books| Arc::clone(&books.office));
@@ -267,6 +276,7 @@ impl Gateway {
             threads,
             mock,
             writer,
+            telling,
             books,
             keeper,
         })
@@ -290,6 +300,7 @@ impl Gateway {
             let _ = thread.join();
         }
         drop(self.writer);
+        drop(self.telling);
         drop(self.keeper);
         // After the workers, whose last records are read.
         drop(self.books);
@@ -454,6 +465,8 @@ fn take_over(
         ("admin.listen", was.admin.listen != is.admin.listen),
         ("[mock]", was.mock != is.mock),
         ("[trace]", was.trace != is.trace),
+        ("[requests]", telling::differs(&was.requests, &is.requests)),
+        ("[request_log]", was.request_log != is.request_log),
         (
             "governance.data",
             was.governance.data != is.governance.data || was.is_governed() != is.is_governed(),
@@ -516,6 +529,7 @@ pub struct Local {
     /// How to tell it things.
     pub control: Control,
     _writer: Option<Writer>,
+    _telling: Option<Running>,
     _books: Option<Books>,
 }
 
@@ -537,6 +551,7 @@ impl Local {
         let Assembly {
             shared,
             writer,
+            telling,
             books,
         } = assemble(config, mock)?;
         let office = books.as_ref().map(|books| Arc::clone(&books.office));
@@ -564,6 +579,7 @@ impl Local {
             office,
             control: Control { drain, reload },
             _writer: writer,
+            _telling: telling,
             _books: books,
         })
     }

@@ -68,7 +68,7 @@ const EDGES: &[Edges] = &[
     },
     Edges {
         room: "observe",
-        may_import: &["routing", "config", "clock", "scoring"],
+        may_import: &["routing", "upstream", "store", "config", "clock", "scoring"],
     },
     Edges {
         room: "governance",

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::schema::{self, choices, definition};
 
 /// The order of the top-level tables: as an operator meets them.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 20] = [
     "server",
     "admin",
     "timeouts",
@@ -30,6 +30,9 @@ const ORDER: [&str; 17] = [
     "keys",
     "prices",
     "log",
+    "requests",
+    "request_log",
+    "otlp",
     "trace",
     "scoring",
     "mock",

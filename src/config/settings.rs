@@ -18,6 +18,7 @@ use scoring::tuning::Tuning;
 
 use super::cache::Cache;
 use super::governance::Governance;
+use super::observe::{Otlp, RequestLog, Requests};
 use super::prices::PriceOverride;
 use super::routes::{Model, Provider};
 use super::secret::Secret;
@@ -52,6 +53,12 @@ pub struct Config {
     pub mock: Option<crate::mock::Script>,
     /// Where decisions and outcomes are recorded; nowhere by default.
     pub trace: Option<Trace>,
+    /// What is kept of requests.
+    pub requests: Requests,
+    /// Where requests are logged; nowhere by default.
+    pub request_log: Option<RequestLog>,
+    /// Where traces are sent; nowhere by default.
+    pub otlp: Option<Otlp>,
     /// What is logged.
     pub log: Log,
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use scoring::time::Time;
 
-use crate::config::Pattern;
+use crate::config::{Pattern, Who};
 
 use super::chain::Charge;
 use super::pace::{self, Passes, TooFast};
@@ -178,6 +178,8 @@ pub struct Member {
     pub standing: Arc<Standing>,
     /// Whether what it sends may be logged, where logging of content is on.
     pub log_content: bool,
+    /// The names of all of them, for whoever tells of its requests.
+    pub who: Arc<Who>,
 }
 
 impl Member {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::{
     Allowance, Budget, Config, Credential, Nano, Pattern, Provider, RateLimits, Schedule, Style,
-    Tenants, VirtualKey, Window,
+    Tenants, VirtualKey, Who, Window,
 };
 
 use super::account::Account;
@@ -244,6 +244,11 @@ impl Treasury {
             disabled: key.disabled,
             standing: known.map(|it| Arc::clone(&it.standing)).unwrap_or_default(),
             log_content: key.log_content,
+            who: Arc::new(Who {
+                key: key.name.as_str().into(),
+                team: belongs.team.as_ref().map(|it| (&*it.name).into()),
+                customer: belongs.customer.as_ref().map(|it| (&*it.name).into()),
+            }),
         };
         member.set_paces();
         member

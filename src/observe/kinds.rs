@@ -99,3 +99,113 @@ impl Cached {
         (Self::Coalesced, "coalesced"),
     ];
 }
+
+/// Why a request failed, by whose domain the fault is in: a closed list, `error_type` in metrics, logs and traces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The client's: the request is malformed.
+    BadRequest,
+    /// The client's: the prompt is longer than the model takes.
+    TooLong,
+    /// The client's: the body is larger than allowed.
+    TooLarge,
+    /// The client's: the body is encoded in a way that is not accepted.
+    Encoding,
+    /// The client's: it took too long to send its request.
+    SlowClient,
+    /// The client's: there is no such model.
+    NoModel,
+    /// The client's: there is no such path, or not for this method.
+    NoPath,
+    /// The client's: no route of the model can do what is asked.
+    Unsupported,
+    /// The tenant's: no good key, or too many bad ones.
+    Unauthorized,
+    /// The tenant's: the model or provider is not allowed.
+    NotAllowed,
+    /// The tenant's: it asks too fast.
+    TooFast,
+    /// The tenant's: a budget is spent, or nobody knows the price.
+    Budget,
+    /// The gateway's: limits of providers are reached, so nothing was sent.
+    Shed,
+    /// The gateway's: it is shutting down.
+    Draining,
+    /// The gateway's: the ledger cannot be written.
+    Ledger,
+    /// The gateway's: it failed.
+    Internal,
+    /// The provider's: it refused for its limits.
+    RateLimited,
+    /// The provider's: it is overloaded or down.
+    Overloaded,
+    /// The provider's: it answered with an error or with nonsense.
+    Upstream,
+    /// The provider's: it refused the gateway's own credentials, or their account has no credit.
+    UpstreamAuth,
+    /// The provider's: it did not answer in time.
+    Timeout,
+    /// The provider's: its stream broke off.
+    Truncated,
+    /// The client left first.
+    ClientGone,
+}
+
+impl Fault {
+    /// Every fault, in the order of its index.
+    pub const ALL: [Self; 23] = [
+        Self::BadRequest,
+        Self::TooLong,
+        Self::TooLarge,
+        Self::Encoding,
+        Self::SlowClient,
+        Self::NoModel,
+        Self::NoPath,
+        Self::Unsupported,
+        Self::Unauthorized,
+        Self::NotAllowed,
+        Self::TooFast,
+        Self::Budget,
+        Self::Shed,
+        Self::Draining,
+        Self::Ledger,
+        Self::Internal,
+        Self::RateLimited,
+        Self::Overloaded,
+        Self::Upstream,
+        Self::UpstreamAuth,
+        Self::Timeout,
+        Self::Truncated,
+        Self::ClientGone,
+    ];
+
+    /// The label's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::TooLong => "too_long",
+            Self::TooLarge => "too_large",
+            Self::Encoding => "encoding",
+            Self::SlowClient => "slow_client",
+            Self::NoModel => "no_model",
+            Self::NoPath => "no_path",
+            Self::Unsupported => "unsupported",
+            Self::Unauthorized => "unauthorized",
+            Self::NotAllowed => "not_allowed",
+            Self::TooFast => "too_fast",
+            Self::Budget => "budget",
+            Self::Shed => "shed",
+            Self::Draining => "draining",
+            Self::Ledger => "ledger",
+            Self::Internal => "internal",
+            Self::RateLimited => "upstream_rate_limited",
+            Self::Overloaded => "upstream_overloaded",
+            Self::Upstream => "upstream_error",
+            Self::UpstreamAuth => "upstream_auth",
+            Self::Timeout => "upstream_timeout",
+            Self::Truncated => "upstream_truncated",
+            Self::ClientGone => "client_gone",
+        }
+    }
+}

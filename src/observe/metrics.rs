@@ -95,6 +95,8 @@ pub struct Metrics {
     pub connections: Counter,
     /// Trace records that found the queue full.
     pub trace_dropped: Counter,
+    /// Finished requests that nobody could be told of: the queue was full.
+    pub stories_dropped: Counter,
     /// Configurations taken over.
     pub reloads_ok: Counter,
     /// Configurations refused.
@@ -200,6 +202,7 @@ impl Metrics {
             overhead: Histogram::of_overhead(),
             connections: Counter::default(),
             trace_dropped: Counter::default(),
+            stories_dropped: Counter::default(),
             reloads_ok: Counter::default(),
             reloads_refused: Counter::default(),
             unknown_model: model_handles((&requests, &duration), &tokens, &cached, "other"),
@@ -296,6 +299,11 @@ impl Metrics {
 
     fn register_spending(&mut self) {
         let to = &mut self.registry;
+        to.register(
+            "request_records_dropped",
+            "Finished requests that found the queue of those who keep or send them full",
+            self.stories_dropped.clone(),
+        );
         to.register(
             "router_spend_dollars",
             "What attempts cost, as far as prices are known, where books are kept",

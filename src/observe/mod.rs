@@ -5,10 +5,15 @@
 //! - A request updates handles that were resolved when its snapshot was built; it never looks a label up.
 //! - Nothing here can make a request wait.
 
+pub mod context;
+pub mod events;
 pub mod explain;
 mod histogram;
 mod kinds;
 pub mod metrics;
 pub mod recorder;
+pub mod scribe;
+pub mod story;
 
 pub use histogram::Histogram;
+pub use kinds::{Ending, Fault};

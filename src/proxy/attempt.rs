@@ -121,6 +121,7 @@ pub(super) async fn run(
             return failed(flight, life, TIMED_OUT, message);
         }
     };
+    flight.answered(response.head.status.as_u16());
     let mut exchange = Exchange {
         flight,
         clocks,

@@ -127,7 +127,7 @@ impl Course<'_> {
         let decision = life
             .worker
             .with_rng(|rng| select::select(&choice.pool, &ask, tried, now, rng));
-        if life.explain {
+        if life.explain || life.kept {
             explanation(life, (model, choice), (&ask, tried), &decision, now);
         }
         let pick = self.walk.take(&decision)?;

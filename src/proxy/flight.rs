@@ -17,6 +17,7 @@ use super::payment::Payment;
 use super::respond::Failed;
 use super::serving::Serving;
 use super::session::Turn;
+use super::story::Note;
 use super::worker::Worker;
 use crate::clock;
 use crate::config::Nano;
@@ -33,6 +34,8 @@ pub(super) struct Flight {
     turn: Option<Turn>,
     /// What pays for it, where books are kept.
     payment: Option<Payment>,
+    /// What is told of it, if anybody listens.
+    note: Option<Note>,
     pub(super) started: Time,
     /// Whether the overdue timer has gone off, or there is none.
     overdue_at: Option<Time>,
@@ -71,7 +74,10 @@ impl Flight {
         (chosen, payment): (&Chosen, Option<Payment>),
         attempt: Attempt<Arc<Route>>,
     ) -> Self {
+        let (model, target) = chosen.place;
+        let via = &life.serving.wires[model][target].via;
         Self {
+            note: Note::begin(life, via, &chosen.pick, attempt.started()),
             payment,
             started: attempt.started(),
             overdue_at: Some(attempt.overdue_at()),
@@ -103,6 +109,16 @@ impl Flight {
         if let Some(attempt) = &mut self.attempt {
             attempt.sent(at);
         }
+        if let Some(note) = &mut self.note {
+            note.sent = Some(at.since(self.started));
+        }
+    }
+
+    /// The provider has answered with this status.
+    pub(super) fn answered(&mut self, status: u16) {
+        if let Some(note) = &mut self.note {
+            note.status = status;
+        }
     }
 
     /// Tells scoring of the first content token.
@@ -111,11 +127,15 @@ impl Flight {
         if let Some(attempt) = &mut self.attempt {
             attempt.first_byte(now);
         }
+        let first = now.since(self.started);
+        if let Some(note) = &mut self.note {
+            note.first = Some(first);
+        }
         let (model, target) = self.place;
         self.serving.wires[model][target]
             .handles
             .ttft
-            .observe(now.since(self.started));
+            .observe(first);
     }
 
     /// The guard, to tell it of limits.
@@ -155,6 +175,9 @@ impl Flight {
             handles.spend.inc_by(cost.dollars());
         }
         handles.attempt(landing.outcome);
+        if let Some(note) = self.note.take() {
+            note.end(&landing, now.since(self.started), cost);
+        }
         attempt.finish(
             &End {
                 outcome: landing.outcome,

@@ -15,14 +15,17 @@ use scoring::time::{Span, Time};
 use super::cached::{Keeping, Status};
 use super::serving::{Serving, Wire};
 use super::session::Turn;
+use super::story::{self, Legs};
 use super::worker::Worker;
 use crate::chat::Losses;
 use crate::clock;
 use crate::config::Nano;
 use crate::dialects::format::{Endpoint, Format, Surface};
 use crate::governance::{Member, Passes};
-use crate::observe::metrics::Ending;
+use crate::observe::context::Context;
 use crate::observe::recorder::Record;
+use crate::observe::story::Content;
+use crate::observe::{Ending, Fault};
 use crate::routing::Pass;
 
 /// What clients call a request by, the first that is there.
@@ -149,6 +152,24 @@ pub(super) struct Life {
     pub(super) cost: Nano,
     /// What an answer that was kept saves: what it did cost, and its tokens, input and output.
     pub(super) saved: Option<(Nano, (u32, u32))>,
+    /// What kind of answer is asked for, by its name.
+    pub(super) label: &'static str,
+    /// What was asked for, where it is no model.
+    pub(super) asked: Option<Box<str>>,
+    /// Whose fault it is that it failed, once that is known.
+    pub(super) fault: Option<Fault>,
+    /// The attempts that have ended; none where nobody is told.
+    pub(super) legs: Option<Legs>,
+    /// The gateway's own time up to the first byte of the answer.
+    pub(super) told_overhead: Span,
+    /// Whether its decisions are kept.
+    pub(super) kept: bool,
+    /// The decisions, written out.
+    pub(super) decisions: Vec<Box<str>>,
+    /// The trace that it is part of.
+    pub(super) trace: Option<Context>,
+    /// What is said, where that is kept.
+    pub(super) content: Option<Box<Content>>,
     over: bool,
 }
 
@@ -163,8 +184,12 @@ impl Life {
         metrics.inflight.inc();
         let number = worker.new_number();
         let began = clock::now();
+        let serving = worker.shared.serving.load_full();
+        let explain = headers.get(EXPLAIN).is_some_and(|value| value == "1");
+        let legs = worker.shared.scribe.is_some().then(Legs::default);
+        let kept = legs.is_some() && (explain || worker.draws(serving.config.requests.explain));
         Self {
-            serving: worker.shared.serving.load_full(),
+            serving,
             id: RequestId::of_client(headers).unwrap_or_else(|| RequestId::new(number)),
             number,
             payer,
@@ -195,7 +220,7 @@ impl Life {
             dropped: Vec::new(),
             entered: None,
             explained: None,
-            explain: headers.get(EXPLAIN).is_some_and(|value| value == "1"),
+            explain,
             cache: Status::default(),
             keeping: None,
             hit: None,
@@ -204,6 +229,15 @@ impl Life {
             bill: None,
             cost: Nano::ZERO,
             saved: None,
+            label: "other",
+            asked: None,
+            fault: None,
+            legs,
+            told_overhead: Span::ZERO,
+            kept,
+            decisions: Vec::new(),
+            trace: None,
+            content: None,
             over: false,
         }
     }
@@ -286,10 +320,20 @@ impl Life {
         if let (Some(recorder), Some(model)) = (&self.worker.shared.recorder, self.model) {
             recorder.record(self.record(model, status, took));
         }
+        self.tell(ending, status, took);
+    }
+
+    /// Tells whoever listens what has become of it.
+    fn tell(&mut self, ending: Ending, status: u16, took: Span) {
+        if let Some(told) = story::of(self, ending, status, took)
+            && let Some(scribe) = &self.worker.shared.scribe
+        {
+            scribe.tell(told);
+        }
     }
 
     /// Whether an answer has begun, which is what providers bill.
-    fn was_answered(&self) -> bool {
+    pub(super) fn was_answered(&self) -> bool {
         self.ttft.is_some() || self.outcome == Some(Outcome::Success)
     }
 

@@ -33,6 +33,7 @@ mod respond;
 mod serving;
 mod session;
 mod sign;
+mod story;
 mod till;
 mod timer;
 mod tokens;

@@ -57,6 +57,9 @@ pub(super) enum Stop {
     Enter(usize),
 }
 
+/// Longest name of an unknown model that is kept, bytes.
+const MOST_ASKED: usize = 128;
+
 impl Stop {
     /// What the client is told.
     pub(super) fn refusal(self) -> Box<Failed> {
@@ -109,6 +112,7 @@ impl Plan<'_> {
 /// Understands a request, or says why not.
 pub(super) fn plan<'a>(life: &mut Life, asked: &'a Asked) -> Result<Plan<'a>, Stop> {
     life.format = asked.endpoint.format();
+    life.label = asked.endpoint.name();
     if let Way::Path(name) = &asked.way {
         return Err(way_to(life, name));
     }
@@ -120,6 +124,8 @@ pub(super) fn plan<'a>(life: &mut Life, asked: &'a Asked) -> Result<Plan<'a>, St
     life.input_tokens = peek.input_tokens;
     let Some(named) = life.serving.routing.find(&peek.model) else {
         life.input_tokens = 0;
+        let cut = peek.model.floor_char_boundary(MOST_ASKED);
+        life.asked = life.legs.is_some().then(|| peek.model[..cut].into());
         let message = format!(
             "The model `{}` does not exist or you do not have access to it.",
             peek.model

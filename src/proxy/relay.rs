@@ -19,6 +19,7 @@ use super::life::Life;
 use super::opening::Opened;
 use super::rescue::{self, Rescue, Spare};
 use super::respond::Failed;
+use super::story;
 use super::timer::Timer;
 use super::worker::Worker;
 use crate::clock;
@@ -27,7 +28,7 @@ use crate::dialects::format::Format;
 use crate::dialects::passage::{Passage, Unfit};
 use crate::dialects::tap::{Passed, Watch};
 use crate::dialects::{classify, words};
-use crate::observe::metrics::Ending;
+use crate::observe::{Ending, Fault};
 use crate::stream::sse;
 use crate::upstream;
 use scoring::pace::Pace;
@@ -434,6 +435,12 @@ impl Relay {
             Failure::LedgerDown => Ending::Shed,
             _ => Ending::UpstreamError,
         };
+        if let Some(life) = &mut self.life {
+            life.fault = Some(match outcome {
+                Outcome::Truncated => Fault::Truncated,
+                _ => story::fault(failure, Some(outcome)),
+            });
+        }
         self.settle(outcome, ending);
         self.phase = Phase::Flushing;
         event

@@ -24,6 +24,7 @@ use super::life::Life;
 use super::opening::Opened;
 use super::relay::Relay;
 use super::rescue::Spare;
+use super::story;
 use crate::clock;
 use crate::dialects::classify::Remedy;
 use crate::dialects::failure::{self, Failure, Retry};
@@ -285,6 +286,7 @@ pub(super) fn failed(mut life: Life, failed: Failed) -> Response<Body> {
     }
     let quote = failed.may_quote(life.surface);
     let ending = failed.ending();
+    life.fault = Some(story::fault(failed.failure, failed.outcome));
     let (status, body) = match failed.original {
         Some(original) if quote => {
             take_over(&mut headers, &original.headers);
@@ -325,6 +327,7 @@ pub(super) fn head(life: &mut Life, now: Time) -> HeaderMap {
     }
     let overhead = life.overhead(now);
     life.worker.shared.metrics().overhead.observe(overhead);
+    life.told_overhead = overhead;
     let attempts = match life.attempts {
         1 => HeaderValue::from_static("1"),
         attempts => HeaderValue::from(attempts),
@@ -402,8 +405,11 @@ pub(super) fn explanation(
         &wires[choice.targets[index]].name
     });
     let mut text = json.to_string();
+    if life.kept {
+        life.decisions.push(text.as_str().into());
+    }
     if text.len() > MAX_EXPLAINED {
         text = json["picked"].to_string();
     }
-    life.explained = Some(text);
+    life.explained = life.explain.then_some(text);
 }

@@ -32,7 +32,9 @@ use crate::dialects::meeting::Malformed;
 use crate::dialects::openai::splice::ModelName;
 use crate::governance::prices::Book;
 use crate::governance::{Ledger, Sources};
+use crate::observe::events::Events;
 use crate::observe::metrics::{Metrics, ModelHandles, RouteHandles};
+use crate::observe::story::Via;
 use crate::routing::{Maker, Makers, Model, Purposes, Registry, Sessions, Snapshot, Target};
 use crate::upstream::{self, Origin, Origins, Protocol, TlsError, Transport};
 
@@ -139,6 +141,8 @@ pub(super) struct Wire {
     /// The route's name, as a header value and for records.
     pub(super) name_header: HeaderValue,
     pub(super) name: Arc<str>,
+    /// The same in its parts, for records.
+    pub(super) via: Arc<Via>,
     pub(super) handles: RouteHandles,
 }
 
@@ -183,6 +187,8 @@ pub struct Lasting {
     pub origins: Origins,
     /// All metrics.
     pub metrics: Arc<Metrics>,
+    /// What has changed and what was learned.
+    pub events: Arc<Events>,
     /// Who made which response.
     pub makers: Makers,
     /// Which route served which session last.
@@ -391,8 +397,25 @@ fn wire(
         limits: provider.limits,
         name_header: header(&name, "name")?,
         handles: lasting.metrics.route(&name),
+        via: Arc::new(via(&name, provider, target, url)),
         name: Arc::from(name),
     })
+}
+
+/// A route's name in its parts.
+fn via(name: &str, provider: &Provider, target: &Target, url: &BaseUrl) -> Via {
+    let identity = &target.identity;
+    let vendor = provider.vendor.unwrap_or(&provider.name);
+    Via {
+        route: name.into(),
+        provider: provider.name.as_str().into(),
+        vendor: vendor.into(),
+        model: identity.model.as_str().into(),
+        key: identity.key.as_str().into(),
+        region: identity.region.as_str().into(),
+        host: url.host.as_str().into(),
+        port: url.port,
+    }
 }
 
 /// Whether the secret of an account is no credential by itself: a service account's file, or a pair of Amazon's keys.

@@ -21,6 +21,7 @@ use crate::clock;
 use crate::governance::Pen;
 use crate::observe::metrics::Metrics;
 use crate::observe::recorder::Recorder;
+use crate::observe::scribe::Scribe;
 use crate::upstream::Pools;
 
 /// How long a task that takes leave of a provider may take.
@@ -39,6 +40,8 @@ pub struct Shared {
     pub budget: RetryBudget,
     /// Where finished requests are recorded, if anywhere.
     pub recorder: Option<Recorder>,
+    /// Who is told of finished requests, if anybody keeps or sends them.
+    pub scribe: Option<Scribe>,
 }
 
 impl Shared {
@@ -159,6 +162,11 @@ impl Worker {
     /// Runs `draw` with this worker's generator.
     pub(super) fn with_rng<T>(&self, draw: impl FnOnce(&mut SmallRng) -> T) -> T {
         draw(&mut self.rng.borrow_mut())
+    }
+
+    /// Whether a chance comes true; 0..=1.
+    pub(super) fn draws(&self, chance: f64) -> bool {
+        chance > 0.0 && self.with_rng(|rng| rng.random::<f64>()) < chance
     }
 
     /// A number in 0..1.

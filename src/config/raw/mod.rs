@@ -10,6 +10,7 @@
 mod cache;
 mod constants;
 mod governance;
+mod observe;
 mod routes;
 mod tenants;
 mod workflows;
@@ -38,6 +39,7 @@ pub(super) use routes::{
 pub(super) use workflows::{Json, RawLimits, RawRule, RawWorkflow};
 
 pub(super) use constants::{Override, RawScoring};
+pub(super) use observe::{RawKeep, RawOtlp, RawRequestLog, RawRequests};
 
 use super::settings::{Admin, Server, Timeouts, Trace};
 use super::units::{shortest, written_duration, written_size, written_span};
@@ -60,6 +62,12 @@ pub(super) struct RawConfig {
     pub(super) scoring: RawScoring,
     /// Recording of decisions and outcomes for replay; nothing is recorded unless this table is written.
     pub(super) trace: Option<RawTrace>,
+    /// What is kept of requests, for the dashboard and `/api/requests`.
+    pub(super) requests: RawRequests,
+    /// The log of requests; nothing is logged unless this table is written.
+    pub(super) request_log: Option<RawRequestLog>,
+    /// Where traces are sent; none are made unless this table is written.
+    pub(super) otlp: Option<RawOtlp>,
     /// What is logged, and how.
     pub(super) log: RawLog,
     /// Whom the gateway calls, by name. The name stands in logs, metrics and route names.

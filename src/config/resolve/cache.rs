@@ -81,7 +81,7 @@ impl Resolver<'_, '_> {
     }
 
     /// A size that is not below the least.
-    fn at_least(
+    pub(super) fn at_least(
         &mut self,
         raw: Option<&At<Size>>,
         path: &str,

@@ -13,6 +13,7 @@ mod governance;
 mod graph;
 mod made;
 mod models;
+mod observe;
 mod providers;
 mod rules;
 mod scoring;
@@ -88,6 +89,10 @@ pub(super) fn resolve(
     resolver.meanings(&models, &cache);
     let tenants = resolver.tenants(&raw, &providers, &models);
     let prices = resolver.prices(&raw);
+    let requests = resolver.requests(&raw.requests, &governance.data);
+    let request_log = raw.request_log.as_ref();
+    let request_log = request_log.and_then(|raw| resolver.request_log(raw));
+    let otlp = raw.otlp.as_ref().and_then(|raw| resolver.otlp(raw));
     Config {
         server,
         admin,
@@ -102,6 +107,9 @@ pub(super) fn resolve(
         prices,
         mock: raw.mock,
         trace: raw.trace.and_then(|raw| trace(&raw)),
+        requests,
+        request_log,
+        otlp,
         log: log(&raw.log),
     }
 }

@@ -347,7 +347,7 @@ impl Resolver<'_, '_> {
         }
     }
 
-    fn headers(
+    pub(super) fn headers(
         &mut self,
         raw: &Named<At<SecretText>>,
         provider: &str,

@@ -11,6 +11,18 @@ pub enum Surface {
     Gemini,
 }
 
+impl Surface {
+    /// Its name, in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+        }
+    }
+}
+
 /// How one kind of request and its answer are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
