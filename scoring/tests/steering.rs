@@ -492,7 +492,7 @@ fn a_route_inherits_how_its_elder_is_steered_and_nothing_else() {
         &ToldLimits::default(),
         &Tuning::default(),
     ));
-    heir.inherit(&elder, at(1.0));
+    heir.inherit(&elder);
     assert_eq!(heir.steering(at(1.0)), elder.steering(at(1.0)));
     assert_eq!(heir.view(at(1.0)).state, State::Drained);
     heir.undrain();

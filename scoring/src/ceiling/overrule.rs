@@ -57,10 +57,11 @@ pub(crate) fn overrules(limits: &Limits) -> [Option<u32>; Dimension::ALL.len()] 
 }
 
 /// Puts the same limits before others as in `elder`.
-pub(crate) fn inherit(gate: &Gate, limits: &Limits, elder: &Limits, now: Time) {
+pub(crate) fn inherit(gate: &Gate, limits: &Limits, elder: &Limits) {
     for (dimension, own) in Dimension::ALL.into_iter().zip(overrules(elder)) {
         if own.is_some() {
-            overrule(gate, limits, dimension, own, now);
+            // Nothing is taken of a new route's buckets yet, so any instant does.
+            overrule(gate, limits, dimension, own, Time::default());
         }
     }
 }

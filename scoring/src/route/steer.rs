@@ -117,13 +117,13 @@ impl Route {
     }
 
     /// Steers the route as `elder` is steered, whose place it takes.
-    pub fn inherit(&self, elder: &Self, now: Time) {
+    pub fn inherit(&self, elder: &Self) {
         let elder = elder.cold();
         self.steer(|steer| {
             steer.drained_until.store(elder.steer.drained_until.load());
             steer.pinned_until.store(elder.steer.pinned_until.load());
         });
-        ceiling::inherit(&self.hot.gate, &self.cold().limits, &elder.limits, now);
+        ceiling::inherit(&self.hot.gate, &self.cold().limits, &elder.limits);
     }
 
     /// What operators have done with it, as of `now`.

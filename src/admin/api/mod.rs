@@ -19,6 +19,7 @@ mod refusal;
 mod routes;
 mod shown;
 mod standing;
+mod steer;
 mod tenants;
 
 pub(super) use call::{Gate, answer};

@@ -15,6 +15,7 @@ use super::ask::{Ask, Form, LONGEST_PAGE, Param};
 use super::cache::{self, Counter};
 use super::call::{Desk, Reply};
 use super::refusal::Refusal;
+use super::steer::{self, Wheel};
 use super::{history, ledger, standing, tenants};
 
 /// One thing that can be asked.
@@ -47,6 +48,8 @@ pub(super) enum Run {
     Office(Handler),
     /// A thread that may block; with or without a ledger.
     Cache(fn(&Counter, &Ask) -> Result<Reply, Refusal>),
+    /// A thread that may block; with or without a ledger.
+    Steer(fn(&Wheel, &Ask) -> Result<Reply, Refusal>),
     /// The control thread, at once.
     Plain(fn(&Shared) -> String),
 }
@@ -65,6 +68,14 @@ pub(super) enum Takes {
     Grace,
     /// `amount`.
     Amount,
+    /// `seconds`, if it ends by itself, and `reason`.
+    Drain,
+    /// `seconds` and `reason`.
+    Pin,
+    /// `reason`.
+    Reason,
+    /// `limit`, null to take it away, and `reason`.
+    Limit,
 }
 
 /// What stands in the body of an answer.
@@ -131,6 +142,7 @@ pub(super) fn routes() -> &'static [Route] {
         routes.extend(of_money());
         routes.extend(of_the_ledger());
         routes.extend(of_the_cache());
+        routes.extend(of_routes());
         routes.extend(of_the_rest());
         routes
     })
@@ -386,6 +398,77 @@ fn of_the_cache() -> Vec<Route> {
             about: "Forgets one answer, by its id as `x-trimtab-explain` tells it.".to_owned(),
             ..asked("/api/cache/entries/{id}", "forget_answer", Gives::Object, Run::Cache(cache::forget_one))
         },
+    ]
+}
+
+fn of_routes() -> Vec<Route> {
+    let steered = |verb: &str, path: &str, about: &str, run| Route {
+        about: about.to_owned(),
+        refuses: &[404],
+        ..asked(
+            &format!("/api/routes/{{route}}/{path}"),
+            &format!("{verb}_route"),
+            Gives::Object,
+            Run::Steer(run),
+        )
+    };
+    let changed = |takes, route: Route| Route {
+        method: Method::POST,
+        takes,
+        ..route
+    };
+    let undone = |route: Route| Route {
+        method: Method::DELETE,
+        ..route
+    };
+    vec![
+        changed(
+            Takes::Drain,
+            steered(
+                "drain",
+                "drain",
+                "Sends no new attempt to a route, until that is undone or for so many `seconds`.",
+                steer::drain,
+            ),
+        ),
+        undone(steered("undrain", "drain", "Ends a drain.", steer::undrain)),
+        changed(
+            Takes::Pin,
+            steered(
+                "pin",
+                "pin",
+                "Sends every request to a route that it may serve, as long as it is closed and has room.",
+                steer::pin,
+            ),
+        ),
+        undone(steered("unpin", "pin", "Ends a pin.", steer::unpin)),
+        changed(
+            Takes::Reason,
+            steered(
+                "release",
+                "release",
+                "Ends whatever holds a route now, but for a drain: a wait, an open circuit, a rejected key.",
+                steer::release,
+            ),
+        ),
+        Route {
+            method: Method::PUT,
+            ..changed(
+                Takes::Limit,
+                steered(
+                    "limit",
+                    "ceilings/{dimension}",
+                    "Puts a limit before everything told, read or learned: `requests`, `tokens`, `input_tokens` or `output_tokens` a minute, or `concurrency`.",
+                    steer::limit,
+                ),
+            )
+        },
+        undone(steered(
+            "unlimit",
+            "ceilings/{dimension}",
+            "Takes an operator's limit away; what was known before is in force again.",
+            steer::unlimit,
+        )),
     ]
 }
 
