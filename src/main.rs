@@ -95,6 +95,8 @@ enum Command {
     Diff(console::Diff),
     /// Shows what is seen of a running gateway, live.
     Top(console::Top),
+    /// Shows the routes of a running gateway; drains, pins, releases and limits them.
+    Routes(console::Routes),
     /// Shows and empties the response cache, and says how often it is wrong.
     #[command(subcommand)]
     Cache(Cache),
@@ -150,6 +152,7 @@ fn main() -> ExitCode {
         Command::Usage(options) => console(&console::Ask::Usage(options)),
         Command::Diff(options) => console(&console::Ask::Diff(options)),
         Command::Top(options) => console(&console::Ask::Top(options)),
+        Command::Routes(options) => console(&console::Ask::Routes(options)),
         Command::Cache(Cache::Show(options)) => console(&console::Ask::Kept(options)),
         Command::Cache(Cache::Evict(options)) => console(&console::Ask::Forget(options)),
         Command::Cache(Cache::Audit(options)) => study(&study::Study::Audit(options)),

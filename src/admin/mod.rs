@@ -20,7 +20,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::json;
+use scoring::route::Route;
+use scoring::time::Time;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -28,6 +30,7 @@ use crate::clock;
 use crate::governance::office::Office;
 use crate::observe::explain;
 use crate::proxy::Shared;
+use crate::routing::Identity;
 
 use api::{Cut, Gate, Outgoing};
 
@@ -132,7 +135,7 @@ async fn respond(plane: &Plane, request: Request<Incoming>) -> Response<Outgoing
     match path {
         "/" => text(
             "text/plain; charset=utf-8",
-            "Trimtab admin\n\n/metrics      Prometheus exposition\n/api          what is seen live and over time, customers, teams, keys, budgets, usage, ledger, audit; /api/openapi.json describes it\n/health       liveness\n".to_owned(),
+            "Trimtab admin\n\n/metrics      Prometheus exposition\n/api          what is seen live and over time, requests, routes, customers, teams, keys, budgets, usage, ledger, audit; /api/openapi.json describes it\n/health       liveness\n".to_owned(),
         ),
         "/health" => text("application/json", json!({"status": "ok"}).to_string()),
         "/metrics" => text(OPENMETRICS, shared.metrics().text()),
@@ -186,18 +189,21 @@ fn routes(shared: &Shared) -> String {
         .registry
         .all()
         .into_iter()
-        .map(|(identity, route)| {
-            json!({
-                "route": identity.to_string(),
-                "provider": identity.provider,
-                "model": identity.model,
-                "key": identity.key,
-                "region": identity.region,
-                "now": explain::route(&route.view(now)),
-            })
-        })
+        .map(|(identity, route)| told(&identity, &route, now))
         .collect();
     json!({ "routes": routes }).to_string()
+}
+
+/// A route and its state.
+fn told(identity: &Identity, route: &Route, now: Time) -> Value {
+    json!({
+        "route": identity.to_string(),
+        "provider": identity.provider,
+        "model": identity.model,
+        "key": identity.key,
+        "region": identity.region,
+        "now": explain::route(&route.view(now), now),
+    })
 }
 
 fn text(kind: &'static str, body: String) -> Response<Outgoing> {

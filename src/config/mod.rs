@@ -48,6 +48,7 @@ pub use governance::{Governance, Sync, UnknownPrice};
 pub use load::{load, parse};
 pub use made::{Among, Draft, made};
 pub use money::Nano;
+pub(crate) use nearest::nearest;
 pub use observe::{Keep, Otlp, RequestLog, Requests, Who};
 pub use period::{Length, NotALength, Schedule, Style, Unit, Window};
 pub use prices::PriceOverride;

@@ -10,7 +10,7 @@
 const LONGEST: usize = 64;
 
 /// Finds the name that `written` was meant to be; at most a third of its characters may differ, one always may.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

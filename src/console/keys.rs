@@ -243,7 +243,7 @@ fn tag(text: &str) -> Result<(String, Value), ConsoleError> {
 }
 
 /// The seconds of a duration as it is written on the command line.
-fn seconds(text: &str) -> Result<i64, ConsoleError> {
+pub(super) fn seconds(text: &str) -> Result<i64, ConsoleError> {
     let split = text.find(|letter: char| !letter.is_ascii_digit());
     let (digits, unit) = text.split_at(split.unwrap_or(text.len()));
     let unit = match unit {

@@ -1,6 +1,6 @@
 //! How does an operator ask a running gateway from the command line?
 //!
-//! `trimtab keys`, `budgets`, `usage` and `diff` over the admin API: tables for people, JSON for programs; and `trimtab top`, which follows it live.
+//! `trimtab keys`, `budgets`, `usage`, `diff`, `cache`, `routes`, `requests` and `why` over the admin API: tables for people, JSON for programs; and `trimtab top`, which follows it live.
 //!
 //! # Invariants
 //! - Nothing is called but the admin plane that was named.
@@ -13,6 +13,7 @@ mod money;
 mod options;
 mod remote;
 mod requests;
+mod routes;
 mod table;
 mod target;
 mod top;
@@ -22,7 +23,7 @@ use std::io;
 use serde_json::Value;
 
 pub use options::{
-    Budgets, Diff, Forget, Kept, Key, Keys, Remote, Requests, Top, Usage, What, Why,
+    Budgets, Diff, Forget, Kept, Key, Keys, Remote, Requests, Routes, Steer, Top, Usage, What, Why,
 };
 
 use remote::Plane;
@@ -48,6 +49,8 @@ pub enum Ask {
     Why(Why),
     /// What is seen, live.
     Top(Top),
+    /// How routes stand, and what is done with them.
+    Routes(Routes),
 }
 
 /// What there is to say.
@@ -114,6 +117,7 @@ pub fn run(ask: &Ask) -> Result<Said, ConsoleError> {
         Ask::Requests(it) => &it.remote,
         Ask::Why(it) => &it.remote,
         Ask::Top(it) => return top::run(it),
+        Ask::Routes(it) => &it.remote,
     };
     let target = target::target(remote, &|name| std::env::var(name).ok())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -132,6 +136,7 @@ pub fn run(ask: &Ask) -> Result<Said, ConsoleError> {
             Ask::Why(it) => requests::why(&plane, it).await?,
             // It was run before: it has no answer that is awaited.
             Ask::Top(_) => Said::default(),
+            Ask::Routes(it) => routes::run(&plane, it).await?,
         };
         said.remarks.insert_str(0, &target.notes);
         Ok(said)

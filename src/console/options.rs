@@ -286,3 +286,71 @@ pub struct Why {
     #[command(flatten)]
     pub remote: Remote,
 }
+
+/// The routes of a running gateway.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Routes {
+    /// What is done; all are listed otherwise.
+    #[command(subcommand)]
+    pub steer: Option<Steer>,
+    /// Where.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// What is done with a route.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Steer {
+    /// Sends no new attempt there; attempts in flight go on.
+    Drain {
+        /// The route, as the list names it.
+        route: String,
+        /// How long, such as 90s, 15m, 24h or 7d; until it is undone otherwise.
+        #[arg(long = "for", value_name = "DURATION")]
+        period: Option<String>,
+        /// Why, for the audit log and the events.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Ends a drain.
+    Undrain {
+        /// The route.
+        route: String,
+    },
+    /// Sends every request there that it may serve.
+    Pin {
+        /// The route.
+        route: String,
+        /// How long, such as 90s, 15m or 24h; a day at most.
+        #[arg(long = "for", value_name = "DURATION")]
+        period: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Ends a pin.
+    Unpin {
+        /// The route.
+        route: String,
+    },
+    /// Ends whatever holds it now: a wait, an open circuit, a rejected key.
+    Release {
+        /// The route.
+        route: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Puts a limit before everything told, read or learned.
+    Limit {
+        /// The route.
+        route: String,
+        /// requests, tokens, input_tokens or output_tokens a minute, or concurrency.
+        dimension: String,
+        /// How many, or none to take the limit away.
+        limit: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+}

@@ -108,7 +108,7 @@ const fn mark(state: State) -> char {
     match state {
         State::Healthy => ' ',
         State::Degraded => '~',
-        State::Open | State::KeyHeld | State::Unsupported => 'x',
+        State::Open | State::KeyHeld | State::Unsupported | State::Drained => 'x',
         State::Probing => '?',
         State::Recovering => '^',
     }

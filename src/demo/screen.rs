@@ -371,7 +371,7 @@ const fn state_colour(state: State) -> Color {
         State::Degraded => Color::Yellow,
         State::Recovering => Color::Cyan,
         State::Probing => Color::Magenta,
-        State::Open | State::KeyHeld | State::Unsupported => Color::Red,
+        State::Open | State::KeyHeld | State::Unsupported | State::Drained => Color::Red,
     }
 }
 

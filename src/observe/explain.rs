@@ -4,11 +4,13 @@
 //! - Built only on request, never on the ordinary path.
 //! - A decision's terms are the very numbers that it was made with.
 
+use scoring::ceiling::Dimension;
 use scoring::cost::Terms;
 use scoring::latency::Class;
 use scoring::outcome::Outcome;
-use scoring::route::RouteView;
+use scoring::route::{RouteView, Steering};
 use scoring::select::{Decision, Explanation};
+use scoring::time::Time;
 use serde_json::{Map, Value, json};
 
 /// A decision with every candidate's gate, terms and propensity; `routes` are the candidates' names in the pool's order.
@@ -61,9 +63,9 @@ pub fn decision<'a>(
     })
 }
 
-/// The state of a route.
+/// The state of a route, as seen at `now`.
 #[must_use]
-pub fn route(view: &RouteView) -> Value {
+pub fn route(view: &RouteView, now: Time) -> Value {
     let outcomes: Map<String, Value> = Outcome::ALL
         .iter()
         .zip(view.outcomes)
@@ -115,6 +117,26 @@ pub fn route(view: &RouteView) -> Value {
         "tokens_out": view.tokens_out,
         "latency": latency,
         "ceilings": ceilings,
+        "hold": view.ceilings.hold.map(|(until, reason)| json!({
+            "reason": reason.name(),
+            "left_ms": until.since(now).as_millis_f64(),
+        })),
+        "steering": steering(&view.steering, now),
+    })
+}
+
+/// What operators have done with a route; an end that is null is when it is undone.
+fn steering(steering: &Steering, now: Time) -> Value {
+    let left = |until: Option<Time>| json!({ "left_ms": until.map(|until| until.since(now).as_millis_f64()) });
+    let limits: Map<String, Value> = Dimension::ALL
+        .iter()
+        .zip(steering.overrides)
+        .filter_map(|(dimension, limit)| Some((dimension.name().to_owned(), limit?.into())))
+        .collect();
+    json!({
+        "drained": steering.drained.map(|until| left(until.instant())),
+        "pinned": steering.pinned_until.map(|until| left(Some(until))),
+        "limits": limits,
     })
 }
 

@@ -535,7 +535,7 @@ impl Collector for Routes {
         )?;
         gauge(
             "provider_circuit_state",
-            "0 healthy, 1 degraded, 2 open, 3 probing, 4 recovering",
+            "0 healthy, 1 degraded, 2 open, 3 probing, 4 recovering, 5 key held, 6 unsupported, 7 drained",
             &|view| f64::from(view.state as u8),
         )
     }

@@ -2,6 +2,7 @@
 //!
 //! # Invariants
 //! - Looking an identity up twice gives the same statistics.
+//! - A route that begins anew is steered as the one before it was; one that no configuration has any more is forgotten with that.
 //! - Statistics of routes that no snapshot uses are dropped at the next [`Registry::prune`].
 
 use std::collections::HashMap;
@@ -37,15 +38,18 @@ impl fmt::Display for Identity {
     }
 }
 
-/// What a route was built with; a route is built anew when it changes.
-type Limits = ToldLimits;
+/// A route, and what it was built with: it is built anew when that changes.
+struct Built {
+    told: ToldLimits,
+    tuning: Tuning,
+    route: Arc<Route>,
+}
 
 #[derive(Default)]
 struct Known {
-    routes: HashMap<Identity, (Limits, Arc<Route>)>,
+    routes: HashMap<Identity, Built>,
     gates: HashMap<Box<str>, Arc<Gate>>,
     parents: HashMap<(String, String), Arc<Parent>>,
-    tuning: Option<Tuning>,
 }
 
 /// All statistics of the process. Used while a snapshot is built and by housekeeping, never by a request.
@@ -63,25 +67,37 @@ impl fmt::Debug for Registry {
 impl Registry {
     /// The statistics of a route: those there are, else new ones.
     ///
-    /// Other limits told by the operator, or other constants, make a route begin anew: what was learned under the old ones does not hold.
+    /// Other limits told by the configuration, or other constants, make a route begin anew: what was learned under the old ones does not hold, what operators did does.
     pub fn route(&self, identity: &Identity, told: &ToldLimits, tuning: &Tuning) -> Arc<Route> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.tuning.as_ref() != Some(tuning) {
-            known.routes.clear();
-            known.tuning = Some(*tuning);
+        let elder = known.routes.get(identity);
+        if let Some(built) = elder.filter(|it| it.told == *told && it.tuning == *tuning) {
+            return Arc::clone(&built.route);
         }
-        if let Some((limits, route)) = known.routes.get(identity)
-            && limits == told
-        {
-            return Arc::clone(route);
-        }
+        let elder = elder.map(|built| Arc::clone(&built.route));
         let place = (identity.provider.clone(), identity.region.clone());
         let parent = Arc::clone(known.parents.entry(place).or_default());
         let route = Arc::new(Route::new(parent, &Prior::default(), told, tuning));
-        known
-            .routes
-            .insert(identity.clone(), (*told, Arc::clone(&route)));
+        if let Some(elder) = elder {
+            route.inherit(&elder);
+        }
+        let built = Built {
+            told: *told,
+            tuning: *tuning,
+            route: Arc::clone(&route),
+        };
+        known.routes.insert(identity.clone(), built);
         route
+    }
+
+    /// Does something with the route of this name; `None` if there is none.
+    ///
+    /// Why here: no route that takes this one's place is built meanwhile.
+    pub fn with<T>(&self, name: &str, act: impl FnOnce(&Identity, &Route) -> T) -> Option<T> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut routes = known.routes.iter();
+        let (identity, built) = routes.find(|(identity, _)| identity.to_string() == name)?;
+        Some(act(identity, &built.route))
     }
 
     /// The gate of the workflow of this name: the one there is, else a new one.
@@ -97,7 +113,7 @@ impl Registry {
         let mut all: Vec<_> = known
             .routes
             .iter()
-            .map(|(identity, (_, route))| (identity.clone(), Arc::clone(route)))
+            .map(|(identity, built)| (identity.clone(), Arc::clone(&built.route)))
             .collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
@@ -108,13 +124,16 @@ impl Registry {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known
             .routes
-            .retain(|_, (_, route)| Arc::strong_count(route) > 1);
+            .retain(|_, built| Arc::strong_count(&built.route) > 1);
         known.gates.retain(|_, gate| Arc::strong_count(gate) > 1);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use scoring::route::Until;
+    use scoring::time::Time;
+
     use super::*;
 
     fn identity(key: &str) -> Identity {
@@ -149,6 +168,34 @@ mod tests {
             &first,
             &registry.route(&identity("a"), &limited, &tuning)
         ));
+    }
+
+    #[test]
+    fn a_route_that_begins_anew_is_steered_as_before() {
+        let now = Time::from_micros(1_000_000);
+        let registry = Registry::default();
+        let (told, tuning) = (ToldLimits::default(), Tuning::default());
+        let first = registry.route(&identity("a"), &told, &tuning);
+        assert!(registry.with("p/m/b", |_, _| ()).is_none());
+        registry
+            .with("p/m/a", |_, route| route.drain(Until::Undone))
+            .unwrap();
+        let limited = ToldLimits {
+            requests_per_minute: Some(5),
+            ..told
+        };
+        let mut other = tuning;
+        other.draw.band *= 2.0;
+        let second = registry.route(&identity("a"), &limited, &tuning);
+        let third = registry.route(&identity("a"), &limited, &other);
+        assert!(!Arc::ptr_eq(&first, &second) && !Arc::ptr_eq(&second, &third));
+        assert_eq!(third.steering(now).drained, Some(Until::Undone));
+        registry.with("p/m/a", |_, route| route.undrain()).unwrap();
+        assert_eq!(third.steering(now).drained, None);
+        drop((first, second, third));
+        registry.prune();
+        let anew = registry.route(&identity("a"), &limited, &other);
+        assert_eq!(anew.steering(now).drained, None);
     }
 
     #[test]

@@ -13,6 +13,8 @@ fn routes(document: &Value) -> Vec<(String, String)> {
     for (path, methods) in document["paths"].as_object().unwrap() {
         let path = path
             .replace("{name}", "nobody")
+            .replace("{route}", "nobody")
+            .replace("{dimension}", "requests")
             .replace("{id}", &"0".repeat(32));
         // What never ends is asked for a little of it.
         let path = path.replace("/api/live", "/api/live?ticks=1");

@@ -1,4 +1,4 @@
-//! The admin API: the life of keys, every mistake, who may ask, what is documented, and what is kept.
+//! The admin API: the life of keys, every mistake, who may ask, what is documented, what is kept, and how routes are steered.
 
 mod console;
 mod life;
@@ -10,6 +10,7 @@ mod openapi;
 mod schema;
 mod secrets;
 mod setting;
+mod steering;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -159,6 +159,27 @@ fn every_route_answers_as_documented() {
         ] {
             steps.push(("DELETE", path.to_owned(), at, Value::Null));
         }
+        for (method, verb, body) in [
+            ("POST", "drain", json!({"seconds": 5, "reason": "x"})),
+            ("POST", "drain", json!({"seconds": 0})),
+            ("DELETE", "drain", Value::Null),
+            ("POST", "pin", json!({"seconds": 5})),
+            ("POST", "pin", json!({})),
+            ("DELETE", "pin", Value::Null),
+            ("POST", "release", json!({})),
+            ("PUT", "ceilings/{dimension}", json!({"limit": 5})),
+            ("PUT", "ceilings/{dimension}", json!({"limit": -5})),
+            ("DELETE", "ceilings/{dimension}", Value::Null),
+        ] {
+            for route in ["p%2Fmain%2Fkey", "nobody"] {
+                let verb_at = verb.replace("{dimension}", "requests");
+                let (path, at) = (
+                    format!("/api/routes/{{route}}/{verb}"),
+                    format!("/api/routes/{route}/{verb_at}"),
+                );
+                steps.push((method, path, at, body.clone()));
+            }
+        }
         let adjust = "/api/ledger/{id}/adjust";
         steps.push((
             "POST",

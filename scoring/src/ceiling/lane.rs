@@ -1,9 +1,10 @@
 //! Everything off the hot line that is known of one dimension: what was told, what was read, what was learned.
 //!
 //! The ceiling in force is the lowest of the three; its depth is the window of whoever set it, made shallower when the provider turns out to cap shorter slices.
+//! An operator's own limit goes before all of them as long as it is there.
 //!
 //! # Invariants
-//! - No ceiling is ever above what the operator told.
+//! - No ceiling is ever above what the configuration told, unless an operator said so since.
 //! - The learner's words have one writer at a time: whoever took the claim; others skip, nobody waits.
 
 use crate::cell::Word;
@@ -47,6 +48,8 @@ const SAME_LIMIT: f64 = 1e-3;
 pub(super) struct Lane {
     /// Units per second that the operator told; 0 = none.
     told: f64,
+    /// Units per minute that an operator has put before everything else; 0 = none.
+    own: Word,
     /// Limit and window in seconds last read, two `f32`; 0 = none.
     stated: Word,
     /// Where the limit was last read: 0 in a header, or [`BODY`].
@@ -88,6 +91,7 @@ impl Lane {
     pub(super) fn new(per_minute: Option<u32>) -> Self {
         Self {
             told: f64::from(per_minute.unwrap_or(0)) / MINUTE.as_secs_f64(),
+            own: Word::new(0),
             stated: Word::new(0),
             stated_source: Word::new(0),
             slices: Word::new(0),
@@ -103,6 +107,12 @@ impl Lane {
     /// What is in force, with the learned rate times `slack` unless a refusal named this dimension.
     /// `mean` is the size of a request in units.
     pub(super) fn force(&self, slack: f64, mean: f64, tuning: &CeilingTuning) -> Force {
+        if let Some(own) = self.own() {
+            return Force {
+                rule: Rule::new(f64::from(own) / MINUTE.as_secs_f64(), MINUTE),
+                source: Source::Operator,
+            };
+        }
         let mut force = Force {
             rule: Rule::new(self.told, MINUTE),
             source: Source::Told,
@@ -143,6 +153,16 @@ impl Lane {
             force.rule = Rule::new(force.rule.rate() * SLICED, depth);
         }
         force
+    }
+
+    /// Units per minute that an operator has put before everything else.
+    pub(super) fn own(&self) -> Option<u32> {
+        u32::try_from(self.own.load()).ok().filter(|own| *own > 0)
+    }
+
+    /// Puts an operator's units per minute before everything else, or takes them away.
+    pub(super) fn set_own(&self, per_minute: Option<u32>) {
+        self.own.store(per_minute.unwrap_or(0).into());
     }
 
     /// The depth that admits `slice_burst` times the rate in a slice.

@@ -7,6 +7,7 @@
 //! - A refusal of a request that was sent before the last refusal was answered, or in the pause after it, is no new event.
 //! - After a pause the mirrors have room for a request like the refused one: it is asked again, whatever its size.
 //! - Nothing is learned from quotas of an hour or longer: they are waited out.
+//! - No reading moves the mirror of a limit that an operator has put before it, or holds the route; a refusal still does.
 
 use crate::time::{Span, Time};
 
@@ -121,6 +122,10 @@ fn take_reading(gate: &Gate, limits: &Limits, charged: &Charged, seen: &Seen<'_>
     let changed = lane.state((limit, window), report.source, mark, &limits.tuning);
     if changed || report.source == LimitSource::Body {
         limits.publish(index);
+    }
+    // Why: it is remembered for when the operator's limit is taken away, and until then it counts for nothing.
+    if lane.own().is_some() {
+        return Room::Unknown;
     }
     let Some(left) = reading.left().or(blamed.then_some(0.0)) else {
         return Room::Unknown;
@@ -349,7 +354,7 @@ fn measure(
     drop(claimed);
     limits.publish(index);
     let rule = limits.rule(index);
-    if !rule.is_none() {
+    if !rule.is_none() && limits.lanes[index].own().is_none() {
         let drained = rule.at_room(charged.units[index], limits.spent, now.plus(pause));
         limits.tat(gate, index).update(|_| drained);
     }
@@ -367,13 +372,14 @@ fn crowd(limits: &Limits, inflight: u32, now: Time) -> Option<Span> {
     }
     let admitted = f64::from(inflight.saturating_sub(1));
     let lowered = (admitted * CROWD_CUT).floor().max(1.0) as u64;
-    limits.concurrency().update(|most| {
+    limits.known_concurrency.update(|most| {
         if most == 0 {
             lowered
         } else {
             most.min(lowered)
         }
     });
+    limits.publish_concurrency();
     Some(limits.tuning.gate_default)
 }
 
@@ -400,16 +406,17 @@ pub(crate) fn sweep(_gate: &Gate, limits: &Limits, now: Time) {
             limits.publish(index);
         }
     }
-    let most = limits.concurrency().load();
+    let most = limits.known_concurrency.load();
     if most > 0 && now.since(Time::from_micros(limits.crowd_at.load())) >= CROWD_GROWTH {
         limits.crowd_at.store(now.as_micros());
         let told = u64::from(limits.told_concurrency);
-        limits.concurrency().update(|most| {
+        limits.known_concurrency.update(|most| {
             if most > 0 && (told == 0 || most < told) {
                 most + 1
             } else {
                 most
             }
         });
+        limits.publish_concurrency();
     }
 }

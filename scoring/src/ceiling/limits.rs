@@ -32,7 +32,7 @@ const CROWDED: Span = Span::from_millis(250);
 /// The part of the ceilings on the selector's line.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    /// Until when the route is held, and why.
+    /// Until when the route is held, and why; and whether an operator steers it.
     pub(super) hold: Word,
     /// Mirror of requests.
     tat_requests: Word,
@@ -53,6 +53,10 @@ pub(crate) struct Limits {
     pub(super) crowd_at: Word,
     /// Concurrency that the operator told; 0 = none.
     pub(super) told_concurrency: u32,
+    /// Concurrency that was told or learned; 0 = none.
+    pub(super) known_concurrency: Word,
+    /// Concurrency that an operator has put before it; 0 = none.
+    pub(super) own_concurrency: Word,
     pub(super) tuning: CeilingTuning,
     /// Share from which a route is used last.
     full: f32,
@@ -168,6 +172,21 @@ impl Gate {
     pub(super) fn hold_until(&self, until: Time, reason: HoldReason) {
         self.hold.update(|word| gate::held(word, until, reason));
     }
+
+    /// Whether there is a hold.
+    pub(crate) fn is_held(&self, now: Time) -> bool {
+        gate::open_hold(self.hold.load(), now).is_some()
+    }
+
+    /// Which of the operator's bits are set.
+    pub(crate) fn steered(&self) -> u64 {
+        gate::steering(self.hold.load())
+    }
+
+    /// Sets these of the operator's bits and clears the others; false if it was given up.
+    pub(crate) fn steer(&self, bits: u64) -> bool {
+        self.hold.update(|word| gate::steered(word, bits)).is_some()
+    }
 }
 
 impl Limits {
@@ -190,6 +209,8 @@ impl Limits {
             suspect: Word::new(Dimension::Tokens.index() as u64),
             crowd_at: Word::new(0),
             told_concurrency: told.concurrency.unwrap_or(0),
+            known_concurrency: Word::new(u64::from(told.concurrency.unwrap_or(0))),
+            own_concurrency: Word::new(0),
             tuning: tuning.ceiling,
             full: tuning.cost.hot_from,
             spent: tuning.cost.full_from,
@@ -207,8 +228,18 @@ impl Limits {
     }
 
     /// Requests in flight allowed; 0 = any number.
-    pub(super) fn concurrency(&self) -> &Word {
-        &self.front.concurrency
+    pub(super) fn concurrency(&self) -> u64 {
+        self.front.concurrency.load()
+    }
+
+    /// Puts the operator's concurrency in force, else the one that is known.
+    pub(super) fn publish_concurrency(&self) {
+        self.front
+            .concurrency
+            .update(|_| match self.own_concurrency.load() {
+                0 => self.known_concurrency.load(),
+                own => own,
+            });
     }
 
     /// The mirror of the dimension `index`.
@@ -266,7 +297,8 @@ pub(crate) struct Seen {
     pub(crate) fills: [Fill; 2],
     /// The largest share in use of all other ceilings; 0 upward.
     pub(crate) others: f32,
-    pub(crate) blocked: bool,
+    /// Whether it is held, or an operator may steer it.
+    pub(crate) aside: bool,
 }
 
 /// Reads the ceilings as they would be if `want` were sent now.
@@ -284,7 +316,7 @@ pub(crate) fn see(gate: &Gate, limits: &Limits, want: &Want, inflight: u32, now:
         } else {
             others(limits, want, inflight, most, now)
         },
-        blocked: gate::open_hold(gate.hold.load(), now).is_some(),
+        aside: gate::is_aside(gate.hold.load(), now),
     }
 }
 

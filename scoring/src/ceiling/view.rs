@@ -20,6 +20,8 @@ pub enum Source {
     Body,
     /// Refusals that told nothing.
     Learned,
+    /// An operator, while the gateway runs.
+    Operator,
 }
 
 impl Source {
@@ -31,6 +33,7 @@ impl Source {
             Self::Header => "header",
             Self::Body => "body",
             Self::Learned => "learned",
+            Self::Operator => "operator",
         }
     }
 }
@@ -107,15 +110,21 @@ fn rate_view(gate: &Gate, limits: &Limits, dimension: Dimension, now: Time) -> O
 }
 
 fn concurrency_view(limits: &Limits, inflight: u32) -> Option<CeilingView> {
-    let most = limits.concurrency().load();
+    let most = limits.concurrency();
     if most == 0 {
         return None;
     }
-    let told = u64::from(limits.told_concurrency) == most;
+    let source = if limits.own_concurrency.load() > 0 {
+        Source::Operator
+    } else if u64::from(limits.told_concurrency) == most {
+        Source::Told
+    } else {
+        Source::Learned
+    };
     let limit = most as f64;
     Some(CeilingView {
         dimension: Dimension::Concurrency,
-        source: if told { Source::Told } else { Source::Learned },
+        source,
         limit,
         headroom: limit - f64::from(inflight),
         utilisation: inflight as f32 / most as f32,

@@ -7,7 +7,7 @@
 //!
 //! # Invariants
 //! - At most one unexpired probe of a route is in flight.
-//! - Only a probe's (or, in panic, a last resort's) outcome moves an open circuit; what was sent before it opened does not.
+//! - Only a probe's (or, in panic, a last resort's) outcome, or an operator, moves an open circuit; what was sent before it opened does not.
 //! - A neutral outcome never opens, closes or counts; nor does it forgive.
 //! - A recovering or doubted route is judged by the least base rate: what it was set aside for excuses nothing.
 
@@ -313,6 +313,25 @@ impl Circuit {
                 since: low(now),
                 ..self
             }
+        }
+    }
+
+    /// The circuit after an operator has released it: set aside, it is due a probe at once, whoever asks.
+    ///
+    /// A rejected key and an unsupported model are forgotten.
+    /// Why a probe and not closed: where the operator is wrong it costs one request, which has other routes left, and not all that come before the next rejection.
+    pub(crate) fn released(self, now: Tick, tuning: &CircuitTuning) -> Self {
+        if self.admits() {
+            return self;
+        }
+        let forgets = self.position != Position::Open;
+        let waited = low(now).wrapping_sub(ticks(tuning.probe_patience)) & SINCE_MASK;
+        Self {
+            position: Position::Open,
+            mult: if forgets { 0 } else { self.mult },
+            ready: true,
+            since: if self.claimed { self.since } else { waited },
+            ..self
         }
     }
 

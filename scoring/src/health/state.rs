@@ -1,7 +1,7 @@
 //! What a route's circuit and latency amount to, as seen from outside.
 //!
 //! # Invariants
-//! - Names are stable: dashboards and alerts go by them.
+//! - Names and their numbers are stable: dashboards and alerts go by them.
 
 /// A route's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +20,8 @@ pub enum State {
     KeyHeld,
     /// Set aside because it cannot serve this model.
     Unsupported,
+    /// Set aside by an operator.
+    Drained,
 }
 
 impl State {
@@ -34,6 +36,7 @@ impl State {
             Self::Recovering => "recovering",
             Self::KeyHeld => "key_held",
             Self::Unsupported => "unsupported",
+            Self::Drained => "drained",
         }
     }
 }

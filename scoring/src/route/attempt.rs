@@ -467,7 +467,7 @@ fn role(mode: Mode) -> Role {
     match mode {
         Mode::Probe => Role::Probe,
         Mode::Panic => Role::LastResort,
-        Mode::Normal | Mode::Followed | Mode::Explored | Mode::Hot => Role::Regular,
+        Mode::Normal | Mode::Followed | Mode::Explored | Mode::Hot | Mode::Pinned => Role::Regular,
     }
 }
 

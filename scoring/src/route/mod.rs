@@ -10,9 +10,11 @@
 
 mod attempt;
 mod record;
+mod steer;
 mod view;
 
 pub use attempt::{Attempt, End};
+pub use steer::{Steering, Until};
 pub use view::{ClassView, RouteView};
 
 pub use crate::ceiling::ToldLimits;
@@ -25,7 +27,7 @@ use crossbeam_utils::CachePadded;
 use crate::Class;
 use crate::affinity::Affinity;
 use crate::atomics::{AtomicU32, AtomicU64, Ordering};
-use crate::ceiling::{self, Charge, Gate, Limits, Seen, Want};
+use crate::ceiling::{self, Charge, DRAINED, Gate, Limits, Seen, Want};
 use crate::cell::Word;
 use crate::ewma::{self, Counts};
 use crate::float::{larger, smaller};
@@ -37,6 +39,8 @@ use crate::outcome::Outcome;
 use crate::rules::Rules;
 use crate::time::{Span, Tick, Time};
 use crate::tuning::{ErrorTuning, Tuning};
+
+use steer::Steer;
 
 /// Time that a failed attempt is assumed to take before one was seen, in ms: a fast 5xx takes less, a hang more.
 const FAIL_MS_UNSEEN: f32 = 500.0;
@@ -169,6 +173,7 @@ struct Counters {
 #[derive(Debug)]
 struct Cold {
     limits: Limits,
+    steer: Steer,
     parent: Arc<Parent>,
     rules: Rules,
     norm: Norm,
@@ -226,6 +231,11 @@ impl Asked {
             tick: now.tick(),
         }
     }
+
+    /// When it is asked.
+    pub(crate) const fn now(&self) -> Time {
+        self.now
+    }
 }
 
 /// What the selector reads of a route for one request; the formulae are applied to several at once.
@@ -281,6 +291,7 @@ impl Route {
         let prior_outputs = Class::ALL.map(|class| prior.output(class));
         let cold = Box::new(Cold {
             limits: Limits::new(told, tuning),
+            steer: Steer::new(),
             parent,
             rules: Rules::new(tuning),
             norm: Norm::new(&model),
@@ -322,10 +333,12 @@ impl Route {
         }
     }
 
-    /// Whether regular traffic may use the route: its circuit is neither open nor held.
+    /// Whether regular traffic may use the route: its circuit is neither open nor held, and no operator has drained it.
+    ///
+    /// A drain that ends by itself counts up to a second longer here.
     #[must_use]
     pub fn admits(&self) -> bool {
-        self.circuit().admits()
+        self.circuit().admits() && self.hot.gate.steered() & DRAINED == 0
     }
 
     fn cold(&self) -> &Cold {

@@ -283,5 +283,6 @@ impl Route {
         }
         self.cold().parent.sweep(tick, rules);
         ceiling::sweep(&self.hot.gate, &self.cold().limits, now);
+        self.sweep_steering(now);
     }
 }

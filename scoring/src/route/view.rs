@@ -13,7 +13,7 @@ use crate::latency::drift::Drift;
 use crate::outcome::Outcome;
 use crate::time::{Span, TICK_SHIFT, Time};
 
-use super::{Route, stands_out, unpair};
+use super::{Route, Steering, stands_out, unpair};
 
 /// A route at one instant.
 #[derive(Clone, Debug)]
@@ -64,6 +64,8 @@ pub struct RouteView {
     pub classes: [ClassView; Class::COUNT],
     /// Its ceilings.
     pub ceilings: CeilingsView,
+    /// What operators have done with it.
+    pub steering: Steering,
 }
 
 /// The latency of one class at one instant.
@@ -95,8 +97,12 @@ impl Route {
         let circuit = self.circuit();
         let classes = Class::ALL.map(|class| self.class_view(class, now));
         let inflight = self.inflight();
+        let steering = self.steering(now);
         RouteView {
-            state: circuit.state(classes.iter().any(|class| class.degraded)),
+            state: match steering.drained {
+                Some(_) => State::Drained,
+                None => circuit.state(classes.iter().any(|class| class.degraded)),
+            },
             wait: circuit
                 .wait(tick)
                 .map(|ticks| Span::from_micros(u64::from(ticks) << TICK_SHIFT)),
@@ -121,6 +127,7 @@ impl Route {
             dropped: self.flow.dropped.load(Ordering::Relaxed),
             classes,
             ceilings: ceiling::view(&self.hot.gate, &self.cold().limits, inflight, now),
+            steering,
         }
     }
 

@@ -18,6 +18,7 @@ use crate::health::{Circuit, Position};
 use crate::latency::Model;
 use crate::route::{self, Asked};
 use crate::rules::Rules;
+use crate::time::Time;
 use crate::tuning::CostTuning;
 
 use super::lanes::{LANES, Lane, Lanes};
@@ -26,13 +27,18 @@ use super::{Candidate, Gate, Tried};
 /// What [`Block::seen`] is when every candidate is cold.
 const ALL_COLD: u32 = 1 << Gate::Cold as u32;
 
+/// Bit of [`Block::seen`] above those of the gates: a candidate is pinned, and may be used.
+pub(super) const SAW_PINNED: u32 = 1 << 31;
+
 /// Up to [`LANES`] candidates.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
     /// How many.
     len: usize,
-    /// Gates seen, as bits of `1 << Gate`.
+    /// Gates seen, as bits of `1 << Gate`, and [`SAW_PINNED`].
     pub(super) seen: u32,
+    /// Lanes that are pinned and may be used, as bits.
+    pinned: u32,
     /// Lanes whose class was never measured, as bits.
     unmeasured: u32,
     /// Lanes that are recovering, as bits.
@@ -56,6 +62,7 @@ impl Block {
     pub(super) const EMPTY: Self = Self {
         len: 0,
         seen: 0,
+        pinned: 0,
         unmeasured: 0,
         recovering: 0,
         gates: [Gate::Cold; LANES],
@@ -95,6 +102,9 @@ impl Block {
             self.seen = ALL_COLD;
         } else {
             self.gate(lanes, &odd, rules);
+            if lanes.aside.iter().take(self.len).any(|aside| *aside) {
+                self.look_closer(lanes, candidates, asked.now(), rules);
+            }
         }
         if rules.tuning.cost.ms_per_millidollar > 0.0 {
             self.price(candidates, asked, &rules.tuning.cost);
@@ -142,14 +152,9 @@ impl Block {
     }
 
     fn gate_one(&mut self, lane: usize, lanes: &Lanes, rules: &Rules) {
-        let (draw, cost) = (&rules.tuning.draw, &rules.tuning.cost);
+        let draw = &rules.tuning.draw;
         let position = Position::of(lanes.circuit[lane]);
-        self.gates[lane] = gate(
-            position,
-            lanes.blocked[lane],
-            self.utilisation[lane],
-            (cost.hot_from, cost.full_from),
-        );
+        self.gates[lane] = self.gate_of(lane, position, lanes.aside[lane], rules);
         self.unmeasured |= u32::from(lanes.drift(lane).scale == 0) << lane;
         if position == Position::Recovering {
             // Why: its past is what the ramp is for; counted in the cost as well, it would keep the route from ever proving itself.
@@ -170,6 +175,51 @@ impl Block {
         self.weight[lane] *= self.share[lane];
     }
 
+    /// The gate of a candidate, where it is or is not held.
+    fn gate_of(&self, lane: usize, position: Position, held: bool, rules: &Rules) -> Gate {
+        let cost = &rules.tuning.cost;
+        gate(
+            position,
+            held,
+            self.utilisation[lane],
+            (cost.hot_from, cost.full_from),
+        )
+    }
+
+    /// Tells candidates that are held from those that an operator steers: drained, or pinned and free to be used.
+    #[cold]
+    #[inline(never)]
+    fn look_closer(&mut self, lanes: &Lanes, candidates: &[Candidate], now: Time, rules: &Rules) {
+        for (lane, candidate) in candidates.iter().enumerate().take(self.len) {
+            let (route, position) = (&candidate.route, Position::of(lanes.circuit[lane]));
+            if !lanes.aside[lane] || !route.may_be_steered() {
+                continue;
+            }
+            let steered = route.steered(now);
+            self.gates[lane] = if steered & ceiling::DRAINED != 0 {
+                Gate::Drained
+            } else {
+                self.gate_of(lane, position, route.is_held(now), rules)
+            };
+            if steered & ceiling::PINNED != 0 && self.gates[lane].is_closed() {
+                self.pinned |= 1 << lane;
+            }
+        }
+        self.see();
+    }
+
+    /// Notes which gates there are.
+    fn see(&mut self) {
+        let pinned = if self.pinned == 0 { 0 } else { SAW_PINNED };
+        let gates = self.gates.iter().take(self.len);
+        self.seen = gates.fold(pinned, |seen, gate| seen | 1 << *gate as u32);
+    }
+
+    /// Whether a candidate is pinned, and may be used.
+    pub(super) fn is_pinned(&self, lane: usize) -> bool {
+        self.pinned >> lane & 1 == 1
+    }
+
     #[inline(never)]
     fn price(&mut self, candidates: &[Candidate], asked: &Asked, tuning: &CostTuning) {
         for (candidate, price_ms) in candidates.iter().zip(&mut self.price_ms) {
@@ -179,13 +229,13 @@ impl Block {
 
     /// Gates what was tried; the first candidate is number `first` of the pool.
     pub(super) fn exclude(&mut self, tried: &Tried, first: usize) {
-        self.seen = 0;
         for lane in 0..self.len {
             if tried.contains(first + lane) {
                 self.gates[lane] = Gate::Tried;
+                self.pinned &= !(1 << lane);
             }
-            self.seen |= 1 << self.gates[lane] as u32;
         }
+        self.see();
     }
 
     /// Whether a candidate is measured, cold, and drawn with its whole weight.

@@ -85,7 +85,7 @@ pub fn explain(pool: &Pool, ask: &Ask, tried: &Tried, now: Time) -> Explanation 
                 ramp,
                 taper,
                 in_band: survey.weight(index) > 0.0,
-                propensity: course.propensity(index, &survey),
+                propensity: course.propensity(index, pool, &survey),
             }
         });
     Explanation {

@@ -24,8 +24,9 @@ pub(super) struct Lanes {
     pub(super) circuit: Lane<u64>,
     /// Part of the doubt that idle time has left; 0..=1.
     pub(super) rested: Lane<f32>,
-    pub(super) blocked: Lane<bool>,
-    /// Not 0 if the circuit is not closed, or if it is blocked.
+    /// Whether it is held, or an operator may steer it.
+    pub(super) aside: Lane<bool>,
+    /// Not 0 if the circuit is not closed, or if it is set aside.
     pub(super) shut: Lane<u32>,
     slow: Tallies,
     fast: Tallies,
@@ -111,7 +112,7 @@ impl Lanes {
     pub(super) const EMPTY: Self = Self {
         circuit: [0; LANES],
         rested: [1.0; LANES],
-        blocked: [false; LANES],
+        aside: [false; LANES],
         shut: [0; LANES],
         slow: Tallies::EMPTY,
         fast: Tallies::EMPTY,
@@ -130,9 +131,9 @@ impl Lanes {
     pub(super) fn put(&mut self, lane: usize, glance: &Glance) {
         self.circuit[lane] = glance.circuit;
         self.rested[lane] = glance.rested;
-        self.blocked[lane] = glance.ceilings.blocked;
+        self.aside[lane] = glance.ceilings.aside;
         self.shut[lane] =
-            (glance.circuit >> Circuit::POSITION_SHIFT) as u32 | u32::from(glance.ceilings.blocked);
+            (glance.circuit >> Circuit::POSITION_SHIFT) as u32 | u32::from(glance.ceilings.aside);
         self.slow.put(lane, glance.slow);
         self.fast.put(lane, glance.fast);
         self.parent[lane] = glance.parent;

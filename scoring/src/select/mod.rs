@@ -3,15 +3,16 @@
 //! Gates (circuit, ceilings, capability) leave the candidates that may serve; each gets an expected cost in milliseconds; those within the band of the best are drawn by the operator's weights, those at its soft edge by a part of them.
 //! A small part of the cost is spent on the others, so that what is known of them stays true.
 //! A request of a session stays with the route that served the last one, as long as that costs no more than a draw would; what that route still keeps of the prompt counts.
+//! An operator goes before all of it: a drained route gets nothing, and a pinned one everything that it may be used for.
 //! No power of two choices: it gives a route that fails fast half of the traffic, because failing fast looks idle.
 //! No sharpened draw inside the band: in health the operator's weights hold exactly.
 //!
 //! # Invariants
 //! - No allocation, no lock, two passes over the candidates.
-//! - A candidate that was tried or cannot serve is never picked; a set with any other candidate is never answered with [`Decision::Exhausted`].
+//! - A candidate that was tried, is drained or cannot serve is never picked; a set with any other candidate is never answered with [`Decision::Exhausted`].
 //! - The propensity of a pick is the exact probability with which it was picked, given the state it was picked in.
 //! - A request without a session is decided as if there were none.
-//! - Exploration and probes never happen on a retry that has another choice.
+//! - Exploration and probes never happen on a retry that has another choice, nor while a pin decides.
 
 mod block;
 mod explain;
@@ -84,7 +85,7 @@ pub enum Decision {
         /// Why.
         reason: ShedReason,
     },
-    /// Every candidate was tried or cannot serve it.
+    /// Every candidate was tried, is drained or cannot serve it.
     Exhausted,
 }
 
@@ -112,6 +113,8 @@ pub enum Mode {
     Hot,
     /// Every candidate is set aside; this one fails least.
     Panic,
+    /// An operator sends everything there.
+    Pinned,
 }
 
 impl Mode {
@@ -125,6 +128,7 @@ impl Mode {
             Self::Probe => "probe",
             Self::Hot => "hot",
             Self::Panic => "panic",
+            Self::Pinned => "pinned",
         }
     }
 }
@@ -150,6 +154,8 @@ pub enum Gate {
     Incapable = 7,
     /// This request was already sent there.
     Tried = 8,
+    /// An operator lets nothing go there.
+    Drained = 9,
 }
 
 impl Gate {
@@ -221,6 +227,11 @@ fn select_among<const N: usize>(
         },
         Course::Exhausted => Decision::Exhausted,
         Course::One(index, mode) => Decision::Picked(pick(pool, &survey, index, 1.0, mode)),
+        Course::Pinned { total } => {
+            let index = drawn_pinned(pool, &survey, rng.random::<f32>() * total);
+            let propensity = course.propensity(index, pool, &survey);
+            Decision::Picked(pick(pool, &survey, index, propensity, Mode::Pinned))
+        }
         Course::Draw { explore, follow } => {
             let target =
                 explore.filter(|it| rng.random::<f32>() < it.chance && pool.pay(it.price_ms));
@@ -232,7 +243,7 @@ fn select_among<const N: usize>(
                     Mode::Normal,
                 ),
             };
-            let propensity = course.propensity(index, &survey);
+            let propensity = course.propensity(index, pool, &survey);
             Decision::Picked(pick(pool, &survey, index, propensity, mode))
         }
     }
@@ -263,6 +274,10 @@ enum Course {
         explore: Option<Target>,
         follow: Option<usize>,
     },
+    /// Drawn from the pinned ones by the operator's weights, whose sum this is.
+    Pinned {
+        total: f32,
+    },
     /// No choice.
     One(usize, Mode),
     Shed(ShedReason),
@@ -274,14 +289,18 @@ impl Course {
         match self {
             Self::Draw { follow: None, .. } => Some(Mode::Normal),
             Self::Draw { .. } => Some(Mode::Followed),
+            Self::Pinned { .. } => Some(Mode::Pinned),
             Self::One(_, mode) => Some(mode),
             Self::Shed(_) | Self::Exhausted => None,
         }
     }
 
     /// The probability with which `index` is picked; 0..=1.
-    fn propensity<const N: usize>(self, index: usize, survey: &Survey<N>) -> f32 {
+    fn propensity<const N: usize>(self, index: usize, pool: &Pool, survey: &Survey<N>) -> f32 {
         match self {
+            Self::Pinned { total } if survey.pinned().any(|it| it == index) => {
+                pool.candidates()[index].weight / total
+            }
             Self::Draw { explore, follow } => {
                 let chance = explore.map_or(0.0, |it| it.chance);
                 let explored = if explore.is_some_and(|it| it.index == index) {
@@ -308,6 +327,12 @@ fn course<const N: usize>(
     asked: &Asked,
     (tried, credit): (&Tried, Credit),
 ) -> Course {
+    if survey.is_pinned() {
+        let weights = survey.pinned().map(|it| pool.candidates()[it].weight);
+        return Course::Pinned {
+            total: weights.sum(),
+        };
+    }
     if survey.band > 0 {
         let may_explore = tried.is_empty() && pool.can_explore(survey.best(), credit);
         let stalest = may_explore.then(|| survey.stalest(pool, asked)).flatten();
@@ -364,6 +389,9 @@ fn due_probe<const N: usize>(
     if !survey.saw(Gate::Open) && !survey.saw(Gate::Held) && !survey.saw(Gate::Incapable) {
         return None;
     }
+    if survey.is_pinned() {
+        return None;
+    }
     let alternatives = survey.band > 0 || survey.saw(Gate::Hot);
     if !tried.is_empty() && alternatives {
         return None;
@@ -383,6 +411,20 @@ fn due_probe<const N: usize>(
         (past >= patience).then_some((past, index))
     });
     due.max().map(|(_, index)| index)
+}
+
+/// The pinned candidate at `point` of their weights laid end to end.
+fn drawn_pinned<const N: usize>(pool: &Pool, survey: &Survey<N>, point: f32) -> usize {
+    let mut left = point;
+    let mut chosen = 0;
+    for index in survey.pinned() {
+        chosen = index;
+        left -= pool.candidates()[index].weight;
+        if left < 0.0 {
+            break;
+        }
+    }
+    chosen
 }
 
 /// Counts the request for every route that is set aside.

@@ -14,7 +14,7 @@ use crate::float::{larger, smaller};
 use crate::route::Asked;
 use crate::rules::Rules;
 
-use super::block::Block;
+use super::block::{Block, SAW_PINNED};
 use super::lanes::{LANES, Lane, Lanes};
 use super::{Candidate, Gate, Pool, Tried};
 
@@ -45,7 +45,7 @@ pub(super) struct Survey<const N: usize> {
     /// Sum of the draw weights.
     pub(super) total: f32,
     pub(super) band: u16,
-    /// Gates seen, as bits of `1 << Gate`.
+    /// Gates seen, as bits of `1 << Gate`, and [`SAW_PINNED`].
     seen: u32,
     /// Where the request's session is at home, if that is worth anything.
     home: Option<Home>,
@@ -219,6 +219,16 @@ impl<const N: usize> Survey<N> {
 
     pub(super) fn saw(&self, gate: Gate) -> bool {
         self.seen >> gate as u32 & 1 == 1
+    }
+
+    /// Whether an operator's pin decides: a candidate is pinned, and may be used.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.seen & SAW_PINNED != 0
+    }
+
+    /// The candidates among which a pin decides.
+    pub(super) fn pinned(&self) -> impl Iterator<Item = usize> {
+        (0..self.len).filter(|&index| self.blocks[index / LANES].is_pinned(index % LANES))
     }
 
     pub(super) fn gates(&self) -> impl Iterator<Item = Gate> {

@@ -1,7 +1,7 @@
 //! Which candidates are dearer than they need be? For work that nobody waits for, such as an audit.
 //!
 //! # Invariants
-//! - The candidate that is left is healthy and has room; where none is, nothing is ruled out and the usual decision is made.
+//! - The candidate that is left is healthy and has room; where none is, or an operator's pin decides, nothing is ruled out and the usual decision is made.
 //! - A route whose price nobody knows is taken for the dearest.
 
 use crate::route::{Ask, Asked};
@@ -17,6 +17,9 @@ pub fn all_but_cheapest(pool: &Pool, ask: &Ask, tried: &Tried, now: Time) -> Tri
     let asked = Asked::new(ask, output, now, &pool.rules);
     let mut survey = Survey::<MOST_BLOCKS>::EMPTY;
     survey.take(pool, &asked, tried);
+    if survey.is_pinned() {
+        return *tried;
+    }
     let price = |index: usize| {
         let rates = pool.candidates()[index].rates;
         let known = rates.input > 0.0 || rates.output > 0.0;

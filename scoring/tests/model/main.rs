@@ -16,8 +16,10 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use scoring::ceiling::Dimension;
 use scoring::cost::Rates;
-use scoring::route::{Ask, Attempt, End, Parent, Prior, Route, ToldLimits};
+use scoring::health::State;
+use scoring::route::{Ask, Attempt, End, Parent, Prior, Route, ToldLimits, Until};
 use scoring::select::{Candidate, Decision, Mode, Pool, Tried, explain, select};
 use scoring::time::{Span, Time};
 use scoring::tuning::Tuning;
@@ -44,6 +46,45 @@ enum Op {
     Drop(usize),
     Wait(f64),
     Sweep,
+    Steer(Hand),
+}
+
+/// What an operator does.
+#[derive(Clone, Copy, Debug)]
+enum Hand {
+    /// For so many seconds, or until it is undone.
+    Drain(Option<f64>),
+    Undrain,
+    Pin(f64),
+    Unpin,
+    Release,
+    Overrule(Dimension, Option<u32>),
+}
+
+impl Hand {
+    fn apply(self, route: &Route, now: f64) {
+        match self {
+            Self::Drain(None) => route.drain(Until::Undone),
+            Self::Drain(Some(seconds)) => route.drain(Until::At(at(now + seconds))),
+            Self::Undrain => route.undrain(),
+            Self::Pin(seconds) => route.pin(at(now + seconds)),
+            Self::Unpin => route.unpin(),
+            Self::Release => route.release(at(now)),
+            Self::Overrule(dimension, limit) => route.overrule(dimension, limit, at(now)),
+        }
+    }
+}
+
+fn hand() -> impl Strategy<Value = Hand> {
+    let dimension = prop::sample::select(Dimension::ALL.to_vec());
+    prop_oneof![
+        1 => prop::option::of(0.1f64..5.0).prop_map(Hand::Drain),
+        2 => Just(Hand::Undrain),
+        2 => (0.1f64..5.0).prop_map(Hand::Pin),
+        1 => Just(Hand::Unpin),
+        3 => Just(Hand::Release),
+        2 => (dimension, prop::option::of(1u32..100_000)).prop_map(|(it, limit)| Hand::Overrule(it, limit)),
+    ]
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -63,6 +104,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (0.0f64..3.0).prop_map(Op::Wait),
         1 => (10.0f64..400.0).prop_map(Op::Wait),
         1 => Just(Op::Sweep),
+        2 => hand().prop_map(Op::Steer),
     ]
 }
 
@@ -109,20 +151,38 @@ impl Pair {
         match op {
             Op::Wait(seconds) => self.now += seconds,
             Op::Sweep => self.pool.candidates()[0].route.sweep(at(now)),
+            // The twin has no ceilings.
+            Op::Steer(Hand::Overrule(..)) => {}
+            Op::Steer(hand) => {
+                hand.apply(&self.pool.candidates()[0].route, now);
+                match hand {
+                    Hand::Drain(seconds) => {
+                        self.twin.drained = seconds.map_or(f64::INFINITY, |it| now + it);
+                    }
+                    Hand::Undrain => self.twin.drained = 0.0,
+                    Hand::Pin(seconds) => self.twin.pinned = now + seconds,
+                    Hand::Unpin => self.twin.pinned = 0.0,
+                    Hand::Release => self.twin.release(now),
+                    Hand::Overrule(..) => {}
+                }
+            }
             Op::Send => {
                 if self.running.len() == 8 {
                     return Ok(());
                 }
                 let mode = self.twin.pick(now);
                 let mut rng = SmallRng::seed_from_u64(1);
-                let Decision::Picked(pick) =
-                    select(&self.pool, &ASK, &Tried::default(), at(now), &mut rng)
-                else {
-                    return Err(TestCaseError::fail("the only route was not picked"));
-                };
+                let decision = select(&self.pool, &ASK, &Tried::default(), at(now), &mut rng);
                 if self.twin.unsure {
                     return Ok(());
                 }
+                let Some(mode) = mode else {
+                    prop_assert_eq!(decision, Decision::Exhausted);
+                    return Ok(());
+                };
+                let Decision::Picked(pick) = decision else {
+                    return Err(TestCaseError::fail("the only route was not picked"));
+                };
                 prop_assert_eq!(pick.mode, mode);
                 let role = match mode {
                     Mode::Probe => Role::Probe,
@@ -204,8 +264,10 @@ impl Pair {
             view.attempts_slow,
             slow.attempts
         );
+        let drained = view.state == State::Drained;
+        prop_assert_eq!(drained, self.twin.drained > self.now);
         prop_assert!(
-            self.twin.agrees(view.state),
+            drained || self.twin.agrees(view.state),
             "{:?} but {:?}",
             view.state,
             self.twin.place
@@ -281,6 +343,7 @@ proptest! {
                     running.remove(i).finish(&end, at(now));
                 }
                 Op::Drop(i) if i < running.len() => drop(running.remove(i)),
+                Op::Steer(hand) => hand.apply(&pool.candidates()[which].route, now),
                 _ => {
                     let explanation = explain(&pool, &ask, &excluded, at(now));
                     for candidate in &explanation.candidates {
@@ -288,8 +351,13 @@ proptest! {
                         prop_assert!(total.is_finite() && total > 0.0, "{:?}", candidate);
                         prop_assert!((0.0..=1.0).contains(&candidate.score) && (0.0..=1.0).contains(&candidate.propensity));
                     }
+                    let drained = |index: usize| pool.candidates()[index].route.view(at(now)).state == State::Drained;
+                    let sum: f32 = explanation.candidates.iter().map(|it| it.propensity).sum();
+                    prop_assert!(explanation.mode.is_none() || (sum - 1.0).abs() < 1e-4, "{}", sum);
                     match select(&pool, &ask, &excluded, at(now), &mut rng) {
                         Decision::Picked(pick) => {
+                            prop_assert!(!drained(pick.index));
+                            prop_assert_eq!(explanation.mode == Some(Mode::Pinned), pick.mode == Mode::Pinned);
                             prop_assert!(!excluded.contains(pick.index));
                             prop_assert!(pick.propensity > 0.0 && pick.propensity <= 1.0 + 1e-6, "{:?}", pick);
                             let route = Arc::clone(&pool.candidates()[(pick.index + which) % 5].route);
@@ -297,7 +365,7 @@ proptest! {
                             running.push(Attempt::begin(route, &ask, &pick, at(now)));
                         }
                         Decision::Shed { retry_after, .. } => prop_assert!(retry_after > Span::ZERO),
-                        Decision::Exhausted => prop_assert!(excluded.count() == 5, "exhausted with {:?}", excluded),
+                        Decision::Exhausted => prop_assert!((0..5).all(|it| excluded.contains(it) || drained(it)), "exhausted with {:?}", excluded),
                     }
                 }
             }

@@ -88,6 +88,10 @@ pub(crate) struct Twin {
     pub(crate) unsure: bool,
     /// Successes that would undo the recent failures, exactly.
     pub(crate) doubt: f64,
+    /// Until when an operator has drained it; 0 = not.
+    pub(crate) drained: f64,
+    /// Until when an operator has pinned it; 0 = not.
+    pub(crate) pinned: f64,
 }
 
 /// The twin of an attempt.
@@ -116,6 +120,8 @@ impl Twin {
             fails: 0,
             unsure: false,
             doubt: 0.0,
+            drained: 0.0,
+            pinned: 0.0,
         }
     }
 
@@ -354,8 +360,31 @@ impl Twin {
         }
     }
 
-    /// The mode in which the only route of a pool is picked; claims the probe.
-    pub(crate) fn pick(&mut self, now: f64) -> Mode {
+    /// An operator's release: whatever the circuit waits for is over, and a rejected key is forgotten.
+    pub(crate) fn release(&mut self, now: f64) {
+        if let Place::Open {
+            ref mut held,
+            ref mut ready,
+            ref mut until,
+            claimed,
+            ..
+        } = self.place
+        {
+            if std::mem::take(held) {
+                self.mult = 0;
+            }
+            *ready = true;
+            if claimed.is_none() {
+                *until = now;
+            }
+        }
+    }
+
+    /// The mode in which the only route of a pool is picked, if it is; claims the probe.
+    pub(crate) fn pick(&mut self, now: f64) -> Option<Mode> {
+        if self.drained > now {
+            return None;
+        }
         let mult = self.mult;
         let Place::Open {
             opened,
@@ -367,7 +396,10 @@ impl Twin {
             ..
         } = self.place
         else {
-            return Mode::Normal;
+            return Some(match self.pinned > now {
+                true => Mode::Pinned,
+                false => Mode::Normal,
+            });
         };
         if !held {
             *skipped += 1;
@@ -385,9 +417,9 @@ impl Twin {
         if due {
             *claimed = Some(now);
             *ready = true;
-            Mode::Probe
+            Some(Mode::Probe)
         } else {
-            Mode::Panic
+            Some(Mode::Panic)
         }
     }
 

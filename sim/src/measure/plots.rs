@@ -204,5 +204,6 @@ fn gate(gate: Gate) -> &'static str {
         Gate::Held => "held",
         Gate::Incapable => "incapable",
         Gate::Tried => "tried",
+        Gate::Drained => "drained",
     }
 }

@@ -28,6 +28,7 @@ use super::outgoing::{Outgoing, Reader, json_response, response};
 use super::refusal::Refusal;
 use super::routes::{self, Route, Run, Takes};
 use super::seen::{self, View};
+use super::steer::Wheel;
 
 /// Largest body, bytes: 1 MiB holds thousands of tags; a document is some hundred bytes.
 const LARGEST_BODY: usize = 1 << 20;
@@ -168,6 +169,12 @@ async fn respond(
             };
             return seen::live(shared, &ask, cut.unwrap_or_default());
         }
+        Run::Steer(run) => {
+            let wheel = wheel(shared, office);
+            let ask = Ask { path, query, body };
+            let reply = blocking(gate, move || run(&wheel, &ask)).await?;
+            return Ok(send(route, reply));
+        }
         Run::Office(run) => run,
     };
     let office = office.ok_or_else(|| {
@@ -178,10 +185,7 @@ async fn respond(
     let config = Arc::clone(&shared.serving.load().config);
     let desk = Desk {
         office: Arc::clone(office),
-        who: match config.admin.token {
-            Some(_) => "admin.token",
-            None => "loopback",
-        },
+        who: who(&config),
         config,
         at: clock::unix_micros(),
         kind: route.kind,
@@ -214,6 +218,26 @@ async fn blocking(
             "the database takes too long; look whether a change was made before asking again",
         )
     })?
+}
+
+/// Whoever may ask here, for the audit log.
+const fn who(config: &Config) -> &'static str {
+    match config.admin.token {
+        Some(_) => "admin.token",
+        None => "loopback",
+    }
+}
+
+/// What handlers of routes work with.
+fn wheel(shared: &Shared, office: Option<&Arc<Office>>) -> Wheel {
+    let config = Arc::clone(&shared.serving.load().config);
+    Wheel {
+        registry: Arc::clone(&shared.lasting.registry),
+        events: Arc::clone(&shared.lasting.events),
+        office: office.map(Arc::clone),
+        who: who(&config),
+        config,
+    }
 }
 
 /// What handlers of the cache work with.

@@ -22,6 +22,7 @@ mod seen;
 mod setting;
 mod shown;
 mod standing;
+mod steer;
 mod tenants;
 
 pub(super) use call::{Cut, Gate, answer};

@@ -22,6 +22,7 @@ use super::shown::{
     Adjusted, AuditRow, BudgetStatus, ErrorBody, LedgerEntry, Page, StandingTold, UsageTold,
     Verified,
 };
+use super::steer;
 use super::tenants::has_credentials;
 
 /// Where schemas stand.
@@ -50,7 +51,7 @@ fn document() -> Value {
         "info": {
             "title": "Trimtab admin API",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Customers, teams, keys, budgets, usage, the ledger and the audit log of a running gateway.",
+            "description": "Customers, teams, keys, budgets, usage, the ledger, the audit log and the routes of a running gateway.",
         },
         "security": [{ "token": [] }],
         "paths": paths,
@@ -91,7 +92,10 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "responses": responses,
     });
     if let Some(schema) = body(route) {
-        let needed = matches!(route.takes, Takes::Whole | Takes::Amount);
+        let needed = matches!(
+            route.takes,
+            Takes::Whole | Takes::Amount | Takes::Pin | Takes::Limit
+        );
         operation["requestBody"] = json!({
             "required": needed,
             "content": { "application/json": { "schema": schema } },
@@ -149,6 +153,31 @@ fn body(route: &Route) -> Option<Value> {
             json!({ "amount": { "type": "number", "minimum": 0, "description": "What it did cost, dollars." } }),
             &["amount"],
         )),
+        Takes::Drain | Takes::Pin | Takes::Reason | Takes::Limit => {
+            let (properties, required) = steering(route.takes);
+            Some(fields(properties, required))
+        }
+    }
+}
+
+/// The keys of what is done with a route, and those that must be there.
+fn steering(takes: Takes) -> (Value, &'static [&'static str]) {
+    let reason = json!({ "type": "string", "maxLength": steer::LONGEST_REASON, "description": "Why, for the audit log and the events." });
+    let seconds = |kind: Value, most: u64, about: &str| json!({ "type": kind, "minimum": 1, "maximum": most, "description": about });
+    match takes {
+        Takes::Drain => (
+            json!({ "seconds": seconds(json!(["integer", "null"]), steer::LONGEST_DRAIN, "How long; until it is undone otherwise."), "reason": reason }),
+            &[],
+        ),
+        Takes::Pin => (
+            json!({ "seconds": seconds(json!("integer"), steer::LONGEST_PIN, "How long."), "reason": reason }),
+            &["seconds"],
+        ),
+        Takes::Limit => (
+            json!({ "limit": { "type": ["integer", "null"], "minimum": 1, "maximum": u32::MAX, "description": "A minute, or at once; null takes it away." }, "reason": reason }),
+            &["limit"],
+        ),
+        _ => (json!({ "reason": reason }), &[]),
     }
 }
 

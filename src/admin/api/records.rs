@@ -15,6 +15,7 @@ use crate::store::requests::{Field, Filter, Hit, Id, Leg, Records, Row, Tokens, 
 use super::ask::{Ask, Form, Param};
 use super::call::Reply;
 use super::refusal::Refusal;
+use super::routes::{FROM, Gives, LIMIT, Route, Run, TO, asked};
 
 /// Time for a page of a search: a reader does not notice it, and a million requests are looked through in it.
 const SEARCH_TIME: Span = Span::from_millis(300);
@@ -331,4 +332,32 @@ fn leg(leg: &Leg<'_>) -> Value {
         "tokens_reasoning": reasoning,
         "cost": dollars(leg.cost),
     })
+}
+
+/// What is documented of it.
+pub(super) fn routes() -> Vec<Route> {
+    let one = |path: &str, operation: &str, about: &str, run| Route {
+        about: about.to_owned(),
+        refuses: &[404],
+        ..asked(path, operation, Gives::Object, run)
+    };
+    vec![
+        Route {
+            about: "Lists finished requests, the last to end first. A search that finds little stops after 0.3 s with `complete` false; `next` goes on from there.".to_owned(),
+            query: [&[FROM, TO, LIMIT][..], &PARAMS[..]].concat(),
+            ..asked("/api/requests", "list_requests", Gives::Object, Run::Records(list))
+        },
+        one(
+            "/api/requests/{id}",
+            "get_request",
+            "Shows a request, by its id (the newest of that id) or its number: its attempts, its decisions where they are kept, and what was said where that is.",
+            Run::Records(show),
+        ),
+        one(
+            "/api/explain/{id}",
+            "explain_request",
+            "Says why a request went where it went: every candidate where the decision was kept, else the terms of the routes that were tried.",
+            Run::Records(explain),
+        ),
+    ]
 }

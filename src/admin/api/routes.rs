@@ -19,6 +19,7 @@ use super::cache::{self, Counter};
 use super::call::{Desk, Reply};
 use super::refusal::Refusal;
 use super::seen::{self, View};
+use super::steer::{self, Wheel};
 use super::{history, ledger, records, setting, standing, tenants};
 
 /// One thing that can be asked.
@@ -55,6 +56,8 @@ pub(super) enum Run {
     File(fn(&Reloads, &Config) -> Value),
     /// A thread that may block; where requests are kept.
     Records(fn(&Records, &Ask) -> Result<Reply, Refusal>),
+    /// A thread that may block; with or without a ledger.
+    Steer(fn(&Wheel, &Ask) -> Result<Reply, Refusal>),
     /// The control thread, at once.
     Plain(fn(&Shared) -> String),
     /// A thread that may block; of what is seen.
@@ -77,6 +80,14 @@ pub(super) enum Takes {
     Grace,
     /// `amount`.
     Amount,
+    /// `seconds`, if it ends by itself, and `reason`.
+    Drain,
+    /// `seconds` and `reason`.
+    Pin,
+    /// `reason`.
+    Reason,
+    /// `limit`, null to take it away, and `reason`.
+    Limit,
 }
 
 /// What stands in the body of an answer.
@@ -124,13 +135,13 @@ pub(super) const AFTER: Param = Param {
     form: Form::Number(0, i64::MAX),
 };
 
-const FROM: Param = Param {
+pub(super) const FROM: Param = Param {
     name: "from",
     about: "The first instant, or a day of UTC.",
     form: Form::When,
 };
 
-const TO: Param = Param {
+pub(super) const TO: Param = Param {
     name: "to",
     about: "The first instant after it, or a day of UTC.",
     form: Form::When,
@@ -145,8 +156,9 @@ pub(super) fn routes() -> &'static [Route] {
         routes.extend(of_money());
         routes.extend(of_the_ledger());
         routes.extend(of_the_cache());
-        routes.extend(of_requests());
+        routes.extend(records::routes());
         routes.extend(seen::routes());
+        routes.extend(steer::routes());
         routes.extend(of_the_rest());
         routes
     })
@@ -402,33 +414,6 @@ fn of_the_cache() -> Vec<Route> {
             about: "Forgets one answer, by its id as `x-trimtab-explain` tells it.".to_owned(),
             ..asked("/api/cache/entries/{id}", "forget_answer", Gives::Object, Run::Cache(cache::forget_one))
         },
-    ]
-}
-
-fn of_requests() -> Vec<Route> {
-    let one = |path: &str, operation: &str, about: &str, run| Route {
-        about: about.to_owned(),
-        refuses: &[404],
-        ..asked(path, operation, Gives::Object, run)
-    };
-    vec![
-        Route {
-            about: "Lists finished requests, the last to end first. A search that finds little stops after 0.3 s with `complete` false; `next` goes on from there.".to_owned(),
-            query: [&[FROM, TO, LIMIT][..], &records::PARAMS[..]].concat(),
-            ..asked("/api/requests", "list_requests", Gives::Object, Run::Records(records::list))
-        },
-        one(
-            "/api/requests/{id}",
-            "get_request",
-            "Shows a request, by its id (the newest of that id) or its number: its attempts, its decisions where they are kept, and what was said where that is.",
-            Run::Records(records::show),
-        ),
-        one(
-            "/api/explain/{id}",
-            "explain_request",
-            "Says why a request went where it went: every candidate where the decision was kept, else the terms of the routes that were tried.",
-            Run::Records(records::explain),
-        ),
     ]
 }
 

@@ -62,6 +62,17 @@ pub struct Asked<'a> {
     pub at: i64,
 }
 
+/// What an operator is about to do with something that is not kept here.
+#[derive(Clone, Debug, Default)]
+pub struct Deed {
+    /// What is done to what, as `route NAME drained`.
+    pub what: String,
+    /// How it was before, JSON; no secrets.
+    pub before: Option<String>,
+    /// What is asked, JSON; no secrets.
+    pub after: Option<String>,
+}
+
 /// One thing that becomes another.
 pub(super) struct Step {
     pub(super) kind: Kind,
@@ -219,6 +230,20 @@ impl Office {
         self.made.store(Arc::new(made));
         (self.changed)();
         Ok(())
+    }
+
+    /// Writes down what an operator is about to do with something that is not kept here, such as a route.
+    ///
+    /// # Errors
+    /// [`OfficeError`]; nothing is written then, and nothing may be done.
+    pub fn witness(&self, asked: &Asked<'_>, deed: Deed) -> Result<(), OfficeError> {
+        self.audit(Change {
+            at: asked.at,
+            who: asked.who.to_owned(),
+            what: deed.what,
+            before: deed.before,
+            after: deed.after,
+        })
     }
 
     /// Writes a row of the audit log alone.

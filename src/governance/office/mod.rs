@@ -23,7 +23,7 @@ mod refusal;
 pub(super) mod tests;
 
 pub use change::Removal;
-pub use desk::{Asked, Office, Opening};
+pub use desk::{Asked, Deed, Office, Opening};
 pub use document::{allowance, instant};
 pub use item::{Found, Item, Made};
 pub use key::LONGEST_GRACE;

@@ -83,7 +83,7 @@ fn leg(leg: &story::Leg) -> Leg<'_> {
             key: &via.key,
             region: &via.region,
         },
-        mode: mode(leg.pick.mode),
+        mode: leg.pick.mode.name(),
         outcome: leg.outcome.name(),
         propensity: millionths(leg.pick.propensity),
         score: millionths(leg.pick.score),
@@ -95,18 +95,6 @@ fn leg(leg: &story::Leg) -> Leg<'_> {
         status: leg.status,
         tokens: tokens(&leg.tokens),
         cost: leg.cost.get(),
-    }
-}
-
-/// A mode's name, as decisions written out have it.
-const fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Normal => "normal",
-        Mode::Followed => "followed",
-        Mode::Explored => "explored",
-        Mode::Probe => "probe",
-        Mode::Hot => "hot",
-        Mode::Panic => "panic",
     }
 }
 

@@ -64,6 +64,7 @@ fn why(from: State, view: &RouteView, recent: &Recent) -> Option<String> {
             let good = all - failed;
             (all > 0).then(|| format!("{good} of {all} attempts succeeded in the last {window}"))
         }
+        State::Drained => Some("an operator wants no traffic there".to_owned()),
         State::KeyHeld => Some(next("its key was rejected", view)),
         State::Unsupported => Some(next("it says that it cannot serve this model", view)),
     }
@@ -150,6 +151,7 @@ const fn source(source: Source) -> &'static str {
         Source::Header => "as the provider's headers say",
         Source::Body => "as a refusal says",
         Source::Learned => "learned from refusals",
+        Source::Operator => "as an operator says",
     }
 }
 

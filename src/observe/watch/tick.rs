@@ -12,6 +12,7 @@ use std::sync::Arc;
 use scoring::Class;
 use scoring::ceiling::Dimension;
 use scoring::health::State;
+use scoring::route::Steering;
 use scoring::time::{Span, Time};
 use serde::Serialize;
 use serde_json::Value;
@@ -298,7 +299,7 @@ fn route(it: &RouteNow, marks: &Marks, past: &Past) -> RouteTick {
             .map(rounded),
         utilisation: rounded(f64::from(view.ceilings.utilisation)),
         hold: hold(it, now),
-        steered: None,
+        steered: steered(&it.view.steering),
         terms_ms: explained.map(|explained| TermsTold {
             latency: rounded(f64::from(explained.cost.model_ms)),
             drift: rounded(f64::from(explained.cost.drift_ms)),
@@ -336,6 +337,15 @@ fn share(now: &Marks, then: Option<&Marks>, model: &str, route: &str) -> Option<
     (all > 0).then(|| own.sum::<u64>() as f64 / all as f64)
 }
 
+/// What an operator wants of a route.
+fn steered(steering: &Steering) -> Option<&'static str> {
+    if steering.drained.is_some() {
+        Some("drained")
+    } else {
+        steering.pinned_until.map(|_| "pinned")
+    }
+}
+
 /// Why a route is set aside, and for how long.
 pub(super) fn hold(it: &RouteNow, now: Time) -> Option<Hold> {
     let seconds = |span: Span| rounded(span.as_secs_f64());
@@ -349,7 +359,9 @@ pub(super) fn hold(it: &RouteNow, now: Time) -> Option<Hold> {
         State::KeyHeld => "key_rejected",
         State::Unsupported => "unsupported",
         State::Open => "circuit_open",
-        State::Healthy | State::Degraded | State::Probing | State::Recovering => return None,
+        State::Healthy | State::Degraded | State::Probing | State::Recovering | State::Drained => {
+            return None;
+        }
     };
     Some(Hold {
         reason,

@@ -362,6 +362,7 @@ fn trouble(view: &RouteView, it: &Member) -> Option<String> {
     match view.state {
         State::Open => return Some(format!("is open{wait}")),
         State::Probing => return Some("is open, and tried with one request at a time".to_owned()),
+        State::Drained => return Some("is drained by an operator".to_owned()),
         State::KeyHeld => return Some(format!("is set aside because its key was rejected{wait}")),
         State::Unsupported => {
             return Some(format!(
