@@ -156,7 +156,10 @@ impl Work {
 
     /// Tells what is wrong, and sets aside what is damaged.
     fn fail(&mut self, error: &StoreError) {
-        if let (StoreError::Damaged, Some(disk)) = (error, self.disk.take()) {
+        // Whatever else it is, it stays open: opened again it would count what waits as lost.
+        if matches!(error, StoreError::Damaged)
+            && let Some(disk) = self.disk.take()
+        {
             match disk.set_aside() {
                 Ok(aside) => tracing::warn!(
                     aside = %aside.display(),
@@ -180,5 +183,48 @@ impl Work {
                 "requests cannot be written; those that find no room in memory are dropped and counted"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::requests::{Filter, Records, Row, Stay, Wish};
+
+    #[test]
+    fn a_failure_costs_nothing_that_finds_room_in_memory() {
+        let name = format!("trimtab-writing-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let shelf = Arc::new(Shelf::new(Stay::OnDisk, 16 << 20, 0));
+        let path = folder.join("requests.db");
+        let dropped = Counter::default();
+        let mut work = Work {
+            terms: Terms {
+                path: path.clone(),
+                seconds: 3_600,
+                bytes: 1 << 30,
+            },
+            shelf: Arc::clone(&shelf),
+            dropped: dropped.clone(),
+            disk: None,
+            warned_s: None,
+            turns: 0,
+        };
+        for _ in 0..3 {
+            shelf.push(&Row::default(), std::iter::empty(), None);
+            work.turn();
+            shelf.push(&Row::default(), std::iter::empty(), None);
+            work.fail(&StoreError::Full);
+        }
+        work.turn();
+        let wish = Wish {
+            before: None,
+            limit: 10,
+        };
+        let records = Records::new(shelf, Some(path));
+        let page = records.search(&Filter::default(), wish, &mut || true);
+        assert_eq!((page.unwrap().hits.len(), dropped.get()), (6, 0));
+        drop(work);
+        let _ = std::fs::remove_dir_all(&folder);
     }
 }
