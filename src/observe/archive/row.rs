@@ -4,7 +4,6 @@
 //! - Nothing that was said gets into a row.
 
 use scoring::cost::Terms;
-use scoring::select::Mode;
 use scoring::time::Span;
 
 use super::super::story::{self, Content, Story};
