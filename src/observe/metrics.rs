@@ -20,6 +20,7 @@ use scoring::time::Span;
 
 use super::histogram::Histogram;
 pub use super::kinds::{Cached, Ending, Refused};
+use super::otlp::Spans;
 use crate::clock;
 use crate::routing;
 
@@ -111,6 +112,10 @@ pub struct Metrics {
     failovers: Family<ByFailover, Counter>,
     spend: Family<ByRoute, Counter<f64, AtomicU64>>,
     refusals: [Counter; Refused::ALL.len()],
+    /// What became of the spans of traces.
+    pub spans: Spans,
+    /// Lines of the log of requests that could not be written.
+    pub log_lines_dropped: Counter,
 }
 
 /// The handles of one model, resolved once.
@@ -195,8 +200,11 @@ impl Metrics {
         let duration = Family::new_with_constructor(Histogram::of_requests as fn() -> Histogram);
         let tokens = Family::default();
         let cached = CacheFamilies::default();
+        let mut registry = Registry::default();
         let mut metrics = Self {
-            registry: Registry::default(),
+            spans: Spans::register(&mut registry),
+            log_lines_dropped: Counter::default(),
+            registry,
             started: Counter::default(),
             inflight: Gauge::default(),
             overhead: Histogram::of_overhead(),
@@ -303,6 +311,11 @@ impl Metrics {
             "request_records_dropped",
             "Finished requests that found the queue of those who keep or send them full",
             self.stories_dropped.clone(),
+        );
+        to.register(
+            "request_log_lines_dropped",
+            "Lines of the log of requests that could not be written",
+            self.log_lines_dropped.clone(),
         );
         to.register(
             "router_spend_dollars",

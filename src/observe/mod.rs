@@ -11,8 +11,12 @@ pub mod explain;
 mod histogram;
 mod kinds;
 pub mod metrics;
+pub mod otlp;
 pub mod recorder;
+#[cfg(test)]
+mod sample;
 pub mod scribe;
+mod seldom;
 pub mod story;
 
 pub use histogram::Histogram;
