@@ -9,6 +9,7 @@ pub mod context;
 pub mod events;
 pub mod explain;
 mod histogram;
+pub mod journal;
 mod kinds;
 pub mod metrics;
 pub mod otlp;
