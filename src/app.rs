@@ -35,6 +35,7 @@ use crate::governance::office::Office;
 use crate::governance::{OpenError, Sources};
 use crate::mock;
 use crate::observe::metrics::Metrics;
+use crate::observe::otlp::SenderError;
 use crate::observe::recorder::{self, Writer};
 use crate::observe::scribe::Running;
 use crate::proxy::{BuildError, Lasting, Recollections, Serving, Shared, Tokens};
@@ -79,6 +80,22 @@ pub enum StartError {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// The log of requests cannot be opened.
+    #[error("cannot log requests to {path}: {source}")]
+    RequestLog {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Traces cannot be sent.
+    #[error("cannot send traces to {endpoint}: {source}")]
+    Otlp {
+        /// The collector.
+        endpoint: String,
+        /// What is wrong.
+        source: SenderError,
     },
     /// The books cannot be opened.
     #[error("cannot keep books in {folder}: {source}")]
@@ -467,6 +484,10 @@ fn take_over(
         ("[trace]", was.trace != is.trace),
         ("[requests]", telling::differs(&was.requests, &is.requests)),
         ("[request_log]", was.request_log != is.request_log),
+        (
+            "[otlp]",
+            telling::otlp_differs(was.otlp.as_ref(), is.otlp.as_ref()),
+        ),
         (
             "governance.data",
             was.governance.data != is.governance.data || was.is_governed() != is.is_governed(),
