@@ -25,4 +25,5 @@ mod openai;
 mod pictures;
 mod sessions;
 mod support;
+mod traces;
 mod workflows;
