@@ -22,8 +22,8 @@ pub(super) fn begin(
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     if let Some(log) = &config.request_log {
         let now_us = u64::try_from(clock::unix().as_micros()).unwrap_or(u64::MAX);
-        let dropped = lasting.metrics.log_lines_dropped.clone();
-        let journal = Journal::open(log, dropped, now_us);
+        let counts = lasting.metrics.log_lines.clone();
+        let journal = Journal::open(log, counts, now_us);
         let journal = journal.map_err(|source| StartError::RequestLog {
             path: log.path.clone(),
             source,

@@ -19,6 +19,7 @@ use scoring::outcome::Outcome;
 use scoring::time::Span;
 
 use super::histogram::Histogram;
+use super::journal;
 pub use super::kinds::{Cached, Ending, Refused};
 use super::otlp::Spans;
 use crate::clock;
@@ -114,8 +115,8 @@ pub struct Metrics {
     refusals: [Counter; Refused::ALL.len()],
     /// What became of the spans of traces.
     pub spans: Spans,
-    /// Lines of the log of requests that could not be written.
-    pub log_lines_dropped: Counter,
+    /// What became of lines of the log of requests.
+    pub log_lines: journal::Counts,
 }
 
 /// The handles of one model, resolved once.
@@ -203,7 +204,7 @@ impl Metrics {
         let mut registry = Registry::default();
         let mut metrics = Self {
             spans: Spans::register(&mut registry),
-            log_lines_dropped: Counter::default(),
+            log_lines: journal::Counts::default(),
             registry,
             started: Counter::default(),
             inflight: Gauge::default(),
@@ -313,9 +314,14 @@ impl Metrics {
             self.stories_dropped.clone(),
         );
         to.register(
+            "request_log_lines",
+            "Lines of the log of requests that were written",
+            self.log_lines.written.clone(),
+        );
+        to.register(
             "request_log_lines_dropped",
             "Lines of the log of requests that could not be written",
-            self.log_lines_dropped.clone(),
+            self.log_lines.dropped.clone(),
         );
         to.register(
             "router_spend_dollars",

@@ -32,12 +32,23 @@ const LOOK_US: u64 = 1_000_000;
 /// How often it is looked whether closed files have to go, µs: ten minutes, against days.
 const REMOVE_US: u64 = 600_000_000;
 
+/// What became of lines.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Lines that were written.
+    pub written: Counter,
+    /// Lines that could not be.
+    pub dropped: Counter,
+}
+
 /// Writes the log of requests.
 #[derive(Debug)]
 pub struct Journal {
     lines: Lines,
     buffer: Vec<u8>,
-    dropped: Counter,
+    /// Lines in the buffer.
+    held: u64,
+    counts: Counts,
     troubles: Seldom,
     /// When it rested last, when it looked and when it removed, µs since 1970.
     now_us: u64,
@@ -46,15 +57,16 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the file; `dropped` counts lines that are lost, and `now_us` is now.
+    /// Opens the file; `now_us` is now.
     ///
     /// # Errors
     /// The file system's, when the file cannot be opened for appending.
-    pub fn open(settings: &RequestLog, dropped: Counter, now_us: u64) -> io::Result<Self> {
+    pub fn open(settings: &RequestLog, counts: Counts, now_us: u64) -> io::Result<Self> {
         Ok(Self {
             lines: Lines::open(settings, now_us)?,
             buffer: Vec::with_capacity(2 * WRITTEN),
-            dropped,
+            held: 0,
+            counts,
             troubles: Seldom::default(),
             now_us,
             looked_us: now_us,
@@ -66,9 +78,16 @@ impl Journal {
         if self.buffer.is_empty() {
             return;
         }
-        if let Err(GivenUp { lines, why }) = self.lines.append(&self.buffer, self.now_us) {
-            self.dropped.inc_by(lines);
-            self.warn(&why);
+        let held = std::mem::take(&mut self.held);
+        match self.lines.append(&self.buffer, self.now_us) {
+            Ok(()) => {
+                self.counts.written.inc_by(held);
+            }
+            Err(GivenUp { lines, why }) => {
+                self.counts.written.inc_by(held.saturating_sub(lines));
+                self.counts.dropped.inc_by(lines);
+                self.warn(&why);
+            }
         }
         if let Some(why) = self.lines.trouble.take() {
             self.warn(&why);
@@ -78,7 +97,7 @@ impl Journal {
 
     fn warn(&mut self, why: &io::Error) {
         if self.troubles.may(self.now_us) {
-            let dropped = self.dropped.get();
+            let dropped = self.counts.dropped.get();
             tracing::warn!(%why, dropped, "the log of requests cannot be written");
         }
     }
@@ -87,6 +106,7 @@ impl Journal {
 impl Sink for Journal {
     fn take(&mut self, story: &Story) {
         line::write(&mut self.buffer, story);
+        self.held += 1;
         if self.buffer.len() >= WRITTEN {
             self.flush();
         }

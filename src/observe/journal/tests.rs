@@ -5,7 +5,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use prometheus_client::metrics::counter::Counter;
 use scoring::outcome::Outcome;
 use serde_json::Value;
 
@@ -13,7 +12,7 @@ use super::super::kinds::{Ending, Fault};
 use super::super::sample::{AT_US, leg, story};
 use super::super::scribe::Sink as _;
 use super::super::story::Story;
-use super::{Journal, write};
+use super::{Counts, Journal, write};
 use crate::config::{Nano, RequestLog};
 
 const SECOND: u64 = 1_000_000;
@@ -87,7 +86,7 @@ fn every_line_has_the_same_keys_and_is_json() {
 struct World {
     folder: PathBuf,
     settings: RequestLog,
-    dropped: Counter,
+    counts: Counts,
 }
 
 impl World {
@@ -105,12 +104,12 @@ impl World {
                 size: RequestLog::SIZE,
             },
             folder,
-            dropped: Counter::default(),
+            counts: Counts::default(),
         }
     }
 
     fn open(&self) -> Journal {
-        Journal::open(&self.settings, self.dropped.clone(), AT_US).unwrap()
+        Journal::open(&self.settings, self.counts.clone(), AT_US).unwrap()
     }
 
     fn path(&self) -> &Path {
@@ -180,7 +179,7 @@ fn files_are_closed_when_full_and_the_oldest_go() {
     }
     let first = 1_000 - kept.len() as u64;
     assert_eq!(kept, names(first..1_000), "in order of their names");
-    assert_eq!(world.dropped.get(), 0);
+    assert_eq!(world.counts.dropped.get(), 0);
 }
 
 #[test]
@@ -258,12 +257,13 @@ fn a_device_without_room_costs_lines_and_nothing_else() {
         journal.take(&named(number));
     }
     journal.rest(AT_US);
-    assert_eq!(world.dropped.get(), 500);
+    assert_eq!(world.counts.dropped.get(), 500);
     fs::remove_file(world.path()).unwrap();
     journal.take(&named(500));
     journal.rest(AT_US + SECOND);
     assert_eq!(ids(world.path()), names([500]));
-    assert_eq!(world.dropped.get(), 500);
+    let counts = (world.counts.written.get(), world.counts.dropped.get());
+    assert_eq!(counts, (1, 500));
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn a_folder_that_is_gone_costs_lines_until_it_is_back() {
     journal.rest(AT_US + SECOND);
     journal.take(&named(1));
     journal.rest(AT_US + 2 * SECOND);
-    assert_eq!(world.dropped.get(), 1);
+    assert_eq!(world.counts.dropped.get(), 1);
     fs::create_dir_all(&world.folder).unwrap();
     journal.take(&named(2));
     journal.rest(AT_US + 3 * SECOND);
