@@ -31,7 +31,8 @@ fn every_request_has_its_line() {
             answers.push(bench.chat(&chat(model, mode)).await);
         }
         let metrics = end(bench).await;
-        assert_eq!(metrics.sum("request_log_lines_dropped_total", &[]), 0.0);
+        let dropped = metrics.sum("request_log_lines_dropped_total", &[]);
+        assert_eq!(dropped as u64, 0);
         answers
     });
     let lines = lines(&path);

@@ -6,7 +6,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
 use super::{PARENT, TRACE, end, spec};
 use crate::support::collector::{Collector, attribute};
-use crate::support::{Answer, Bench, Call, Mode, bench, chat};
+use crate::support::{Answer, Bench, Call, Folder, Mode, bench, chat, pass_ms, paused};
 
 /// What one request sends: its own span, and those of its attempts in their order.
 fn one(collector: &Collector) -> (Span, Vec<Span>) {
@@ -38,13 +38,14 @@ fn hex(bytes: &[u8]) -> String {
 fn traced(call: &Call) -> (Answer, Span, Vec<Span>) {
     let collector = Collector::start(Vec::new());
     let table =
-        collector.table("sample = 1.0\nservice = \"shop\"\nheaders = { x-tenant = \"t1\" }");
+        collector.table("sample = 1.0\nservice = \"shop\"\nheaders = { x-tenant = \"t1\", authorization = \"Bearer t-1\" }");
     let answer = bench(&spec(&table), async |bench| {
         let answer = bench.call(call).await;
         let metrics = end(bench).await;
         let sent = metrics.sum("otlp_spans_sent_total", &[]);
-        assert_eq!(sent, collector.spans().len() as f64);
-        assert_eq!(metrics.sum("otlp_spans_dropped_total", &[]), 0.0);
+        let dropped = metrics.sum("otlp_spans_dropped_total", &[]);
+        let counted = (sent as usize, dropped as u64);
+        assert_eq!(counted, (collector.spans().len(), 0));
         answer
     });
     let heads = collector.heads();
@@ -55,6 +56,7 @@ fn traced(call: &Call) -> (Answer, Span, Vec<Span>) {
         "{head}"
     );
     assert!(head.contains("x-tenant: t1"), "{head}");
+    assert!(head.contains("authorization: bearer t-1"), "{head}");
     let (server, clients) = one(&collector);
     (answer, server, clients)
 }
@@ -249,4 +251,26 @@ fn without_a_table_there_is_no_trace() {
         let call = Call::chat(&chat("other", Mode::Whole)).header("traceparent", PARENT);
         assert_eq!(bench.call(&call).await.header("traceresponse"), None);
     });
+}
+
+#[test]
+fn a_changed_sample_holds_from_the_next_request_on() {
+    let folder = Folder::new("otlp-reload");
+    let file = folder.file("config.toml");
+    let collector = Collector::start(Vec::new());
+    let text = |sample: &str| spec(&collector.table(sample)).text();
+    std::fs::write(&file, text("sample = 0.0")).unwrap();
+    paused(|| async {
+        let bench = Bench::start(&text("sample = 0.0"), Some(file.clone())).await;
+        pass_ms(10).await;
+        bench.chat(&chat("other", Mode::Whole)).await;
+        std::fs::write(&file, text("sample = 1.0")).unwrap();
+        bench.gateway.control.reload();
+        pass_ms(50).await;
+        bench.chat(&chat("other", Mode::Stream)).await;
+        end(bench).await;
+    });
+    let spans = collector.spans();
+    assert_eq!(spans.len(), 2, "{spans:?}");
+    assert_eq!(attribute(&spans[0], "trimtab.stream"), "true");
 }
