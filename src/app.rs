@@ -35,7 +35,6 @@ use crate::governance::office::Office;
 use crate::governance::{OpenError, Sources};
 use crate::mock;
 use crate::observe::metrics::Metrics;
-use crate::observe::otlp::SenderError;
 use crate::observe::recorder::{self, Writer};
 use crate::observe::scribe::Running;
 use crate::proxy::{BuildError, Lasting, Recollections, Serving, Shared, Tokens};
@@ -46,6 +45,7 @@ use answers::Keeper;
 use books::Books;
 
 pub use signals::obey_signals;
+pub use telling::TellingError;
 
 /// How often the latency models are fitted anew: four times a second follows a drift within the time that a few requests take.
 const FIT_EVERY: Duration = Duration::from_millis(250);
@@ -81,22 +81,9 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
-    /// The log of requests cannot be opened.
-    #[error("cannot log requests to {path}: {source}")]
-    RequestLog {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// Traces cannot be sent.
-    #[error("cannot send traces to {endpoint}: {source}")]
-    Otlp {
-        /// The collector.
-        endpoint: String,
-        /// What is wrong.
-        source: SenderError,
-    },
+    /// What is told of requests can go nowhere.
+    #[error(transparent)]
+    Telling(#[from] TellingError),
     /// The books cannot be opened.
     #[error("cannot keep books in {folder}: {source}")]
     Books {

@@ -3,16 +3,40 @@
 //! # Invariants
 //! - Where nobody keeps or sends requests there is no thread, and the path notes nothing.
 
+use std::io;
+use std::path::PathBuf;
+
 use rand::RngExt as _;
 
 use crate::clock;
 use crate::config::{Config, Otlp, Requests};
 use crate::observe::journal::Journal;
-use crate::observe::otlp::Traces;
+use crate::observe::otlp::{SenderError, Traces};
 use crate::observe::scribe::{self, Running, Scribe, Sink};
 use crate::proxy::Lasting;
 
 use super::StartError;
+
+/// Why nothing can be told of requests.
+#[derive(Debug, thiserror::Error)]
+pub enum TellingError {
+    /// The log of requests cannot be opened.
+    #[error("cannot log requests to {path}: {source}")]
+    RequestLog {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Traces cannot be sent.
+    #[error("cannot send traces to {endpoint}: {source}")]
+    Otlp {
+        /// The collector.
+        endpoint: String,
+        /// What is wrong.
+        source: SenderError,
+    },
+}
 
 /// Begins to tell those whom the configuration names.
 pub(super) fn begin(
@@ -24,7 +48,7 @@ pub(super) fn begin(
         let now_us = u64::try_from(clock::unix().as_micros()).unwrap_or(u64::MAX);
         let counts = lasting.metrics.log_lines.clone();
         let journal = Journal::open(log, counts, now_us);
-        let journal = journal.map_err(|source| StartError::RequestLog {
+        let journal = journal.map_err(|source| TellingError::RequestLog {
             path: log.path.clone(),
             source,
         })?;
@@ -33,7 +57,7 @@ pub(super) fn begin(
     if let Some(otlp) = &config.otlp {
         let counts = lasting.metrics.spans.clone();
         let traces = Traces::start(otlp, &instance(), (&lasting.origins, counts));
-        let traces = traces.map_err(|source| StartError::Otlp {
+        let traces = traces.map_err(|source| TellingError::Otlp {
             endpoint: otlp.endpoint.to_string(),
             source,
         })?;
