@@ -48,6 +48,7 @@ use answers::Keeper;
 use books::Books;
 
 pub use signals::obey_signals;
+pub use telling::TellingError;
 
 /// How often the latency models are fitted anew: four times a second follows a drift within the time that a few requests take.
 const FIT_EVERY: Duration = Duration::from_millis(250);
@@ -83,6 +84,9 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// What is told of requests can go nowhere.
+    #[error(transparent)]
+    Telling(#[from] TellingError),
     /// The books cannot be opened.
     #[error("cannot keep books in {folder}: {source}")]
     Books {
@@ -473,6 +477,10 @@ fn take_over(
         ("[trace]", was.trace != is.trace),
         ("[requests]", telling::differs(&was.requests, &is.requests)),
         ("[request_log]", was.request_log != is.request_log),
+        (
+            "[otlp]",
+            telling::otlp_differs(was.otlp.as_ref(), is.otlp.as_ref()),
+        ),
         (
             "governance.data",
             was.governance.data != is.governance.data || was.is_governed() != is.is_governed(),

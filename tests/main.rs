@@ -26,4 +26,5 @@ mod pictures;
 mod requests;
 mod sessions;
 mod support;
+mod traces;
 mod workflows;

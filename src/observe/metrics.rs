@@ -21,7 +21,9 @@ use scoring::outcome::Outcome;
 use scoring::time::Span;
 
 use super::histogram::Histogram;
+use super::journal;
 pub use super::kinds::{Cached, Ending, Refused};
+use super::otlp::Spans;
 use crate::clock;
 use crate::routing;
 
@@ -118,6 +120,10 @@ pub struct Metrics {
     spend: Family<ByRoute, Counter<f64, AtomicU64>>,
     refusals: [Counter; Refused::ALL.len()],
     sent: read::Sent,
+    /// What became of the spans of traces.
+    pub spans: Spans,
+    /// What became of lines of the log of requests.
+    pub log_lines: journal::Counts,
 }
 
 /// The handles of one model, resolved once.
@@ -202,8 +208,11 @@ impl Metrics {
         let duration = Family::new_with_constructor(Histogram::of_requests as fn() -> Histogram);
         let tokens = Family::default();
         let cached = CacheFamilies::default();
+        let mut registry = Registry::default();
         let mut metrics = Self {
-            registry: Registry::default(),
+            spans: Spans::register(&mut registry),
+            log_lines: journal::Counts::default(),
+            registry,
             started: Counter::default(),
             inflight: Gauge::default(),
             overhead: Histogram::of_overhead(),
@@ -323,6 +332,16 @@ impl Metrics {
             "request_store_dropped",
             "Finished requests that could not be kept: the disk did not take them",
             self.requests_not_kept.clone(),
+        );
+        to.register(
+            "request_log_lines",
+            "Lines of the log of requests that were written",
+            self.log_lines.written.clone(),
+        );
+        to.register(
+            "request_log_lines_dropped",
+            "Lines of the log of requests that could not be written",
+            self.log_lines.dropped.clone(),
         );
         to.register(
             "router_spend_dollars",

@@ -10,11 +10,16 @@ pub mod context;
 pub mod events;
 pub mod explain;
 mod histogram;
+pub mod journal;
 mod kinds;
 pub mod metrics;
+pub mod otlp;
 pub mod recorder;
 pub mod reloads;
+#[cfg(test)]
+mod sample;
 pub mod scribe;
+mod seldom;
 mod spread;
 pub mod story;
 pub mod watch;

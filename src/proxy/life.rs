@@ -188,6 +188,8 @@ impl Life {
         let serving = worker.shared.serving.load_full();
         let explain = headers.get(EXPLAIN).is_some_and(|value| value == "1");
         let legs = worker.shared.scribe.is_some().then(Legs::default);
+        let otlp = serving.config.otlp.as_ref();
+        let trace = otlp.map(|it| worker.with_rng(|rng| Context::begin(headers, it.sample, rng)));
         let kept = legs.is_some() && (explain || worker.draws(serving.config.requests.explain));
         Self {
             serving,
@@ -237,7 +239,7 @@ impl Life {
             told_overhead: Span::ZERO,
             kept,
             decisions: Vec::new(),
-            trace: None,
+            trace,
             content: None,
             over: false,
         }

@@ -64,6 +64,7 @@ pub(super) fn request(
 ) -> Result<(upstream::Request, UsageChunk), Unsent> {
     let (body, usage_chunk) = body(life, plan, wire, lane)?;
     let mut headers = headers(plan, wire, lane);
+    trace(life, &mut headers);
     let uri = uri(plan, lane);
     if let Some(signer) = &wire.signer {
         signer.sign(&uri, &body, &mut headers)?;
@@ -73,6 +74,16 @@ pub(super) fn request(
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
     Ok((request, usage_chunk))
+}
+
+/// Tells the provider of the trace, where the operator wants that; what the client said of it stays here.
+fn trace(life: &Life, headers: &mut HeaderMap) {
+    let otlp = life.serving.config.otlp.as_ref();
+    if otlp.is_some_and(|otlp| otlp.propagate)
+        && let Some(trace) = &life.trace
+    {
+        trace.put(life.attempts, headers);
+    }
 }
 
 fn body(

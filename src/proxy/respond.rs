@@ -30,6 +30,7 @@ use crate::dialects::classify::Remedy;
 use crate::dialects::failure::{self, Failure, Retry};
 use crate::dialects::format::Surface;
 use crate::images::answer;
+use crate::observe::context::TRACERESPONSE;
 use crate::observe::explain;
 use crate::observe::metrics::{Ending, Refused};
 use crate::routing::Choice;
@@ -347,6 +348,9 @@ pub(super) fn head(life: &mut Life, now: Time) -> HeaderMap {
         headers.insert(CACHE_TOLD, value);
     }
     headers.insert(TIMING, timing(overhead, life.waited));
+    if let Some(trace) = &life.trace {
+        headers.insert(TRACERESPONSE, trace.response());
+    }
     if !life.dropped.is_empty()
         && let Ok(value) = HeaderValue::try_from(life.dropped.join(", "))
     {

@@ -29,6 +29,8 @@ mod folder;
 #[path = "../support/harness.rs"]
 mod harness;
 mod kill;
+#[cfg(target_os = "linux")]
+mod log;
 
 use std::process::ExitCode;
 
@@ -47,7 +49,7 @@ struct Arguments {
     /// How often it is killed while it keeps answers.
     #[arg(long, default_value_t = 5)]
     cache_kills: u32,
-    /// Only the trials whose name contains this: kill, disk, canary, cache-kill, cache-full.
+    /// Only the trials whose name contains this: kill, disk, log, canary, cache-kill, cache-full.
     #[arg(long)]
     trial: Option<String>,
     /// What `cargo test` is asked for by name, of whatever binary it is.
@@ -75,6 +77,10 @@ fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     if is_asked("disk") {
         println!("disk: {}", disk::run());
+    }
+    #[cfg(target_os = "linux")]
+    if is_asked("log") {
+        println!("log: {}", log::run());
     }
     if is_asked("cache-kill") {
         println!(

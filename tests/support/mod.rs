@@ -5,6 +5,7 @@
 
 pub(crate) mod accumulate;
 mod client;
+pub(crate) mod collector;
 mod config;
 mod folder;
 mod sse;

@@ -68,7 +68,7 @@ impl Resolver<'_, '_> {
     }
 
     pub(super) fn otlp(&mut self, raw: &RawOtlp) -> Option<Otlp> {
-        let headers = self.headers(&raw.headers, "otlp");
+        let headers = self.headers(&raw.headers, ("otlp", Some("authorization")));
         let timeout = self.positive(raw.timeout.as_ref(), "otlp.timeout", Otlp::TIMEOUT);
         let at = raw.endpoint.as_ref()?;
         let Endpoint::Url(endpoint) = at.value.0.clone() else {

@@ -147,7 +147,7 @@ impl Resolver<'_, '_> {
                 &format!("{path}.idle_timeout"),
                 new.idle_timeout,
             ),
-            headers: self.headers(&raw.headers, &path),
+            headers: self.headers(&raw.headers, (&path, None)),
             extra_roots: raw.ca_file.as_ref().and_then(|at| self.roots(at, &path)),
             budgets: self.budgets(&raw.budgets, &path),
             ..Provider::new(new.name, new.endpoint, new.keys)
@@ -347,14 +347,15 @@ impl Resolver<'_, '_> {
         }
     }
 
+    /// Reads the headers of a table; `own` is one that the gateway sets elsewhere, but not there.
     pub(super) fn headers(
         &mut self,
         raw: &Named<At<SecretText>>,
-        provider: &str,
+        (table, own): (&str, Option<&str>),
     ) -> Vec<(HeaderName, HeaderValue)> {
         let mut headers = Vec::with_capacity(raw.0.len());
         for (name, value) in &raw.0 {
-            let path = join(&format!("{provider}.headers"), &name.value);
+            let path = join(&format!("{table}.headers"), &name.value);
             let Ok(header) = HeaderName::from_bytes(name.value.as_bytes()) else {
                 self.source.report(
                     Problem::new(
@@ -366,7 +367,8 @@ impl Resolver<'_, '_> {
                 );
                 continue;
             };
-            if RESERVED_HEADERS.contains(&header.as_str()) {
+            let is_own = own == Some(header.as_str());
+            if RESERVED_HEADERS.contains(&header.as_str()) && !is_own {
                 self.source.report(
                     Problem::new(
                         path,

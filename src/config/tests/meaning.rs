@@ -171,6 +171,7 @@ fn the_reference_loads_with_every_example_uncommented() {
         ("AWS_SECRET_ACCESS_KEY", "k-6"),
         ("VERTEX_CREDENTIALS", "k-7"),
         ("TRIMTAB_KEY_CI", "a-key-of-its-own-0"),
+        ("OTLP_TOKEN", "t-3"),
     ];
     let config = parse_with(&uncommented.join("\n"), &variables).unwrap();
     assert_eq!(config.providers.len(), 11);
@@ -186,6 +187,8 @@ fn the_reference_loads_with_every_example_uncommented() {
     assert_eq!(config.models[0].routes.len(), 6);
     assert!(config.providers[0].extra_roots.is_some());
     assert!(config.trace.is_some());
+    assert!(config.request_log.is_some());
+    assert_eq!(config.otlp.unwrap().headers[0].1, "Bearer t-3");
     assert_eq!(config.tenants.keys.len(), 1);
     for (name, _) in variables {
         assert!(text.contains(&format!("${{{name}}}")), "{name}");

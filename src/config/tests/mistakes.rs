@@ -69,6 +69,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "the header \"authorization\" is set by the gateway",
     ),
     (
+        "[otlp]\nendpoint = \"http://a\"\nheaders = { Content-Type = \"x\" }",
+        "the header \"content-type\" is set by the gateway",
+    ),
+    (
         "[providers.q]\nbase_url = \"http://a\"\nheaders = { \"a b\" = \"x\" }",
         "\"a b\" is not a header name",
     ),
