@@ -114,7 +114,8 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
     let config = Arc::new(config);
     let books = books::open(&config)?;
     let registry = Arc::new(Registry::default());
-    let metrics = Arc::new(Metrics::new(Arc::clone(&registry)));
+    let metrics = Arc::new(Metrics::default());
+    metrics.began(unix_us());
     let library = cache::open(&config.cache, clock::unix_seconds(), &mut clock::secrets())?;
     let roster = books.as_ref().map(|books| books.ledger.roster.load_full());
     answers::forget_strangers(&library, &roster.unwrap_or_default());
@@ -421,15 +422,20 @@ async fn watch_config(
             .and_then(|config| take_over((&shared, office.as_deref()), config, mock));
         match taken {
             Ok(()) => {
-                shared.metrics().reloads_ok.inc();
+                shared.metrics().reloaded(unix_us());
                 tracing::info!(file = %file.display(), "configuration taken over");
             }
             Err(problem) => {
-                shared.metrics().reloads_refused.inc();
+                shared.metrics().reload_refused();
                 tracing::error!(file = %file.display(), "configuration refused, the old one stays:\n{problem}");
             }
         }
     }
+}
+
+/// Now, µs since 1970.
+fn unix_us() -> u64 {
+    u64::try_from(clock::unix_micros()).unwrap_or(0)
 }
 
 /// Why a reload was refused.
@@ -491,6 +497,7 @@ fn take_over(
     }
     drop(old);
     shared.lasting.registry.prune();
+    shared.metrics().prune(clock::now());
     Ok(())
 }
 

@@ -8,12 +8,17 @@
 pub mod context;
 pub mod events;
 pub mod explain;
-mod histogram;
+mod handles;
 mod kinds;
+mod meter;
 pub mod metrics;
+pub(crate) mod process;
 pub mod recorder;
+#[cfg(test)]
+mod reference;
 pub mod scribe;
 pub mod story;
 
-pub use histogram::Histogram;
 pub use kinds::{Ending, Fault};
+pub(crate) use meter::Sheet;
+pub use meter::{Amount, Counter, Counters, Histogram};

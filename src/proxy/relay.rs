@@ -28,6 +28,7 @@ use crate::dialects::format::Format;
 use crate::dialects::passage::{Passage, Unfit};
 use crate::dialects::tap::{Passed, Watch};
 use crate::dialects::{classify, words};
+use crate::observe::metrics::Recovered;
 use crate::observe::{Ending, Fault};
 use crate::stream::sse;
 use crate::upstream;
@@ -276,9 +277,11 @@ impl Relay {
                     Alarm::Slow => "the provider's stream is too slow",
                     Alarm::Late => "the provider's stream came to a halt",
                 };
+                let handles = self.exchange.flight.handles();
                 if self.passage.progress().finished || self.passage.progress().done {
                     return Poll::Ready(self.at_end(None));
                 }
+                handles.stalls.inc();
                 Poll::Ready(self.break_off(message, Failure::Timeout))
             }
         }
@@ -320,6 +323,7 @@ impl Relay {
                 let bytes = joined(passed.bytes, last);
                 return (!bytes.is_empty()).then_some(bytes);
             }
+            self.exchange.flight.handles().truncated(Recovered::No);
             self.settle(Outcome::Truncated, Ending::UpstreamError);
             self.phase = Phase::Flushing;
         } else if self.passage.progress().done {
@@ -421,6 +425,7 @@ impl Relay {
                 Err(life) => self.life = Some(*life),
             }
         }
+        self.exchange.flight.handles().truncated(Recovered::No);
         self.give_up(message, failure, Outcome::Truncated)
     }
 
@@ -454,6 +459,7 @@ impl Relay {
         self.timer = None;
         if let Some(opened) = opened {
             let opened = *opened;
+            self.exchange.flight.handles().truncated(Recovered::Yes);
             self.pace = pace(&opened);
             (self.exchange, self.passage) = (opened.exchange, opened.passage);
             self.body = Some(opened.body);
@@ -463,6 +469,7 @@ impl Relay {
                 self.settle(Outcome::Success, Ending::Ok);
             }
         } else if let Phase::Rescued(_, message, failure) = phase {
+            self.exchange.flight.handles().truncated(Recovered::No);
             let last = self.give_up(&message, failure, outcome);
             self.phase = Phase::Last(last.unwrap_or_default());
         }
