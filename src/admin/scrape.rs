@@ -25,6 +25,9 @@ use crate::routing::Model;
 /// Input tokens of the request that routes are scored for: that of an ordinary turn of a chat.
 const TYPICAL_INPUT: u32 = 512;
 
+/// Routes up to which those with nothing in flight are shown as well.
+const FEW_ROUTES: usize = 1_024;
+
 /// Answers a scrape in the format that it prefers.
 pub(super) fn answer(
     shared: &Shared,
@@ -112,27 +115,35 @@ fn read(shared: &Shared, office: Option<&Arc<Office>>, now: Time) -> Sheet {
     sheet
 }
 
+/// A share with as many places as mean anything.
+fn short(share: f32) -> f64 {
+    (f64::from(share) * 1e4).round() / 1e4
+}
+
 /// What every route is and does.
 fn routes(shared: &Shared, now: Time, sheet: &mut Sheet) {
     let mut dropped = 0;
-    for (identity, route) in shared.lasting.registry.all() {
+    let all = shared.lasting.registry.all();
+    let are_few = all.len() <= FEW_ROUTES;
+    for (identity, route) in all {
         let name = identity.to_string();
         let view = route.view(now);
         dropped += view.dropped;
-        sheet.add(names::INFLIGHT_ATTEMPTS, &[&name], view.inflight.into());
+        if are_few || view.inflight > 0 {
+            sheet.add(names::INFLIGHT_ATTEMPTS, &[&name], view.inflight.into());
+        }
         let state = f64::from(view.state as u8);
         sheet.add(names::CIRCUIT, &[&name], state);
-        let utilisation = view.ceilings.utilisation.into();
-        sheet.add(names::UTILISATION, &[&name], utilisation);
-        let (provider, model) = (identity.provider.as_str(), identity.model.as_str());
-        let parts = [&name, provider, model, &identity.key, &identity.region];
-        sheet.add(names::ROUTE, &parts, 1.0);
         limits(&name, &view, now, sheet);
     }
     sheet.set(names::UPDATES_DROPPED, dropped as f64);
 }
 
 fn limits(name: &str, view: &RouteView, now: Time, sheet: &mut Sheet) {
+    if view.ceilings.ceilings.iter().any(Option::is_some) {
+        let utilisation = short(view.ceilings.utilisation);
+        sheet.add(names::UTILISATION, &[name], utilisation);
+    }
     for ceiling in view.ceilings.ceilings.iter().flatten() {
         let dimension = ceiling.dimension.name();
         sheet.add(names::REMAINING, &[name, dimension], ceiling.headroom);
@@ -168,7 +179,7 @@ fn models(shared: &Shared, now: Time, sheet: &mut Sheet) {
             if let Some(name) = named.get(candidate.index)
                 && scored.insert(name.clone())
             {
-                sheet.add(names::SCORE, &[name], candidate.score.into());
+                sheet.add(names::SCORE, &[name], short(candidate.score));
             }
         }
     }

@@ -45,10 +45,7 @@ static REQUEST_TIMES: Scale = Scale::new(
 
 /// Times to the first token, µs: one family has as many histograms as there are routes, hence few bounds.
 static FIRST_TOKENS: Scale = Scale::new(
-    &[
-        50_000, 100_000, 200_000, 400_000, 800_000, 1_500_000, 3_000_000, 6_000_000, 15_000_000,
-        60_000_000,
-    ],
+    &[100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000],
     (-7, 7),
 );
 
@@ -158,7 +155,7 @@ table! {
         .of(Of::Route, &["route", "phase"]).by(PHASES);
     STALLS = Metric::counter("stream_idle_timeouts_total", "Streams that came to a halt or were slower than asked for, so that they were given up.")
         .of(Of::Route, &["route"]);
-    INFLIGHT_ATTEMPTS = Metric::gauge("provider_inflight_attempts", "Attempts in flight.").of(Of::Reading, &["route"]);
+    INFLIGHT_ATTEMPTS = Metric::gauge("provider_inflight_attempts", "Attempts in flight; where there are more than 1,024 routes, of those that have any.").of(Of::Reading, &["route"]);
     CIRCUIT = Metric::gauge("provider_circuit_state", "0 healthy, 1 degraded, 2 open, 3 probing, 4 recovering.").of(Of::Reading, &["route"]);
     SCORE = Metric::gauge("provider_route_score", "Best expected cost among the routes of its largest model over its own, for a typical request; 0 to 1, higher is better.")
         .of(Of::Reading, &["route"]);
@@ -170,17 +167,15 @@ table! {
         .of(Of::Reading, &["route", "dimension"]);
     LIMIT = Metric::gauge("provider_ratelimit_limit", "A ceiling: requests or tokens a minute, or attempts in flight for concurrency, and where it is known from.")
         .of(Of::Reading, &["route", "dimension", "source"]);
-    UTILISATION = Metric::gauge("provider_utilisation_ratio", "The largest share in use of any ceiling; 1 is all of it.")
+    UTILISATION = Metric::gauge("provider_utilisation_ratio", "The largest share in use of any ceiling, where one is known; 1 is all of it.")
         .of(Of::Reading, &["route"]);
-    ROUTE = Metric::gauge("provider_route_info", "Always 1; a route in its parts, to join by.")
-        .of(Of::Reading, &["route", "provider", "model", "key", "region"]);
 
     // Money.
     BUDGET_RATIO = Metric::gauge("budget_spent_ratio", "Share of a budget that is spent in its window, what is in flight included.")
         .of(Of::Reading, &["tier", "name", "provider", "period"]);
     BUDGET_LIMIT = Metric::gauge("budget_limit_dollars", "A budget's limit.")
         .of(Of::Reading, &["tier", "name", "provider", "period"]);
-    BUDGET_REJECTIONS = Metric::counter("budget_rejections_total", "Attempts that a spent budget did not pay for, by whose it was.")
+    BUDGET_REJECTIONS = Metric::counter("budget_rejections_total", "Times that a spent budget did not pay for an attempt, by whose it was; router_refusals_total has the requests.")
         .of(Of::Process, &["tier"]).by(TIERS);
 
     // The cache.

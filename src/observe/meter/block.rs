@@ -12,7 +12,7 @@ use std::thread::available_parallelism;
 
 use scoring::time::Span;
 
-use super::scale::{MILLION, Scale};
+use super::scale::{Cells, MILLION, Scale};
 
 /// Counters on one line: two cache lines of 64 bytes, since processors fetch pairs.
 const PER_LINE: usize = 16;
@@ -46,6 +46,12 @@ fn shard() -> usize {
     MINE.with(|mine| *mine)
 }
 
+fn add(lines: &[Line], slot: usize, by: u64) {
+    if let Some(line) = lines.get(slot / PER_LINE) {
+        line.0[slot % PER_LINE].fetch_add(by, Ordering::Relaxed);
+    }
+}
+
 impl Block {
     /// So many counters, all 0.
     pub(super) fn new(slots: usize) -> Self {
@@ -59,11 +65,15 @@ impl Block {
         }
     }
 
+    /// The lines that this thread adds to.
+    fn mine(&self) -> &[Line] {
+        let first = (shard() & self.mask) * self.stride;
+        let lines = self.lines.get(first..first + self.stride);
+        lines.unwrap_or_default()
+    }
+
     fn add(&self, slot: usize, by: u64) {
-        let line = (shard() & self.mask) * self.stride + slot / PER_LINE;
-        if let Some(line) = self.lines.get(line) {
-            line.0[slot % PER_LINE].fetch_add(by, Ordering::Relaxed);
-        }
+        add(self.mine(), slot, by);
     }
 
     /// A counter's value over all shards.
@@ -169,12 +179,13 @@ impl Amount {
 #[derive(Clone, Debug)]
 pub struct Histogram {
     counts: Counter,
-    scale: &'static Scale,
+    cells: &'static Cells,
 }
 
 impl Histogram {
-    pub(super) const fn new(counts: Counter, scale: &'static Scale) -> Self {
-        Self { counts, scale }
+    pub(super) fn new(counts: Counter, scale: &'static Scale) -> Self {
+        let cells = scale.cells();
+        Self { counts, cells }
     }
 
     /// One that nobody sees.
@@ -192,8 +203,9 @@ impl Histogram {
     /// Adds one value, in millionths of the unit.
     pub fn observe_millionths(&self, value: u64) {
         let Counter { block, slot } = &self.counts;
-        block.add(slot + self.scale.cell(value), 1);
-        block.add(slot + self.scale.len(), value);
+        let lines = block.mine();
+        add(lines, slot + self.cells.find(value), 1);
+        add(lines, slot + self.cells.len(), value);
     }
 
     /// How many values were added.
@@ -206,7 +218,7 @@ impl Histogram {
     #[must_use]
     pub fn counts(&self) -> Vec<u64> {
         let Counter { block, slot } = &self.counts;
-        let cells = *slot..slot + self.scale.len();
+        let cells = *slot..slot + self.cells.len();
         cells.map(|slot| block.get(slot)).collect()
     }
 
@@ -214,7 +226,7 @@ impl Histogram {
     #[must_use]
     pub fn sum(&self) -> f64 {
         let Counter { block, slot } = &self.counts;
-        block.get(slot + self.scale.len()) as f64 / MILLION
+        block.get(slot + self.cells.len()) as f64 / MILLION
     }
 }
 

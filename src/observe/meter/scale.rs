@@ -31,8 +31,9 @@ pub(crate) struct Scale {
     cells: OnceLock<Cells>,
 }
 
+/// The cells of a scale.
 #[derive(Debug)]
-struct Cells {
+pub(super) struct Cells {
     /// Upper bounds, millionths; one cell more is for what exceeds the last.
     bounds: Box<[u64]>,
     /// For each cell its native bucket; none for what is taken as zero.
@@ -51,13 +52,13 @@ impl Scale {
         }
     }
 
-    fn cells(&self) -> &Cells {
+    pub(super) fn cells(&self) -> &Cells {
         self.cells.get_or_init(|| self.cut())
     }
 
     /// Cells, that of what exceeds the last bound included.
     pub(crate) fn len(&self) -> usize {
-        self.cells().bounds.len() + 1
+        self.cells().len()
     }
 
     /// Samples of one histogram in the text formats.
@@ -77,13 +78,9 @@ impl Scale {
     }
 
     /// The cell of a value in millionths.
+    #[cfg(test)]
     pub(super) fn cell(&self, value: u64) -> usize {
-        let cells = self.cells();
-        let mut at = usize::from(cells.starts[key(value)]);
-        while cells.bounds.get(at).is_some_and(|bound| *bound < value) {
-            at += 1;
-        }
-        at
+        self.cells().find(value)
     }
 
     /// The classic buckets, cumulative: each bound in the unit and the count up to it; the count of all is not among them.
@@ -157,6 +154,22 @@ impl Scale {
             native,
             starts,
         }
+    }
+}
+
+impl Cells {
+    /// How many there are, that of what exceeds the last bound included.
+    pub(super) const fn len(&self) -> usize {
+        self.bounds.len() + 1
+    }
+
+    /// The cell of a value in millionths.
+    pub(super) fn find(&self, value: u64) -> usize {
+        let mut at = usize::from(self.starts[key(value)]);
+        while self.bounds.get(at).is_some_and(|bound| *bound < value) {
+            at += 1;
+        }
+        at
     }
 }
 
