@@ -121,7 +121,8 @@ fn assemble(config: Config, mock: Option<SocketAddr>) -> Result<Assembly, StartE
     let config = Arc::new(config);
     let books = books::open(&config)?;
     let registry = Arc::new(Registry::default());
-    let metrics = Arc::new(Metrics::new(Arc::clone(&registry)));
+    let metrics = Arc::new(Metrics::default());
+    metrics.began(unix_us());
     let library = cache::open(&config.cache, clock::unix_seconds(), &mut clock::secrets())?;
     let roster = books.as_ref().map(|books| books.ledger.roster.load_full());
     answers::forget_strangers(&library, &roster.unwrap_or_default());
@@ -442,6 +443,11 @@ async fn watch_config(
     }
 }
 
+/// Now, µs since 1970.
+fn unix_us() -> u64 {
+    u64::try_from(clock::unix_micros()).unwrap_or(0)
+}
+
 /// Why a reload was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
@@ -505,6 +511,7 @@ fn take_over(
     }
     drop(old);
     shared.lasting.registry.prune();
+    shared.metrics().prune(clock::now());
     Ok(())
 }
 

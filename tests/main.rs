@@ -21,6 +21,7 @@ mod governance;
 mod hostile;
 mod images;
 mod life;
+mod metrics;
 mod openai;
 mod pictures;
 mod requests;

@@ -7,6 +7,7 @@
 //! - A request whose `Host` is a foreign name, or that a foreign page has sent, is refused: a browser must not be a way in.
 
 mod api;
+mod scrape;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -36,9 +37,6 @@ use api::{Cut, Gate, Outgoing};
 
 /// How long a head may take, and how long a connection may be idle.
 const HEAD_TIME: Duration = Duration::from_secs(30);
-
-/// The content type of the metrics' text.
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// How long the listener rests after an error, so that too many open files do not make it spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -138,7 +136,7 @@ async fn respond(plane: &Plane, request: Request<Incoming>) -> Response<Outgoing
             "Trimtab admin\n\n/metrics      Prometheus exposition\n/api          what is seen live and over time, requests, routes, customers, teams, keys, budgets, usage, ledger, audit; /api/openapi.json describes it\n/health       liveness\n".to_owned(),
         ),
         "/health" => text("application/json", json!({"status": "ok"}).to_string()),
-        "/metrics" => text(OPENMETRICS, shared.metrics().text()),
+        "/metrics" => scrape::answer(shared, plane.office.as_ref(), headers),
         _ => error(StatusCode::NOT_FOUND, "there is nothing here; / lists what there is"),
     }
 }

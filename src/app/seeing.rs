@@ -38,12 +38,12 @@ pub(super) fn reloaded(shared: &Shared, file: &Path, taken: &Result<(), ReloadEr
     let metrics = shared.metrics();
     let (what, result, problem) = match taken {
         Ok(()) => {
-            metrics.reloads_ok.inc();
+            metrics.reloaded(unix_us());
             tracing::info!(file = %name, "configuration taken over");
             (format!("configuration taken over from {name}"), "ok", None)
         }
         Err(problem) => {
-            metrics.reloads_refused.inc();
+            metrics.reload_refused();
             tracing::error!(file = %name, "configuration refused, the old one stays:\n{problem}");
             let problem: String = problem.to_string().chars().take(TOLD).collect();
             let first = problem.lines().next().unwrap_or_default();
@@ -52,14 +52,15 @@ pub(super) fn reloaded(shared: &Shared, file: &Path, taken: &Result<(), ReloadEr
         }
     };
     let serving = shared.serving.load();
+    let (ok, refused) = metrics.reloads();
     let evidence = json!({
         "file": name,
         "result": result,
         "problem": problem,
         "models": serving.config.models.len(),
         "providers": serving.config.providers.len(),
-        "reloads_ok": metrics.reloads_ok.get(),
-        "reloads_refused": metrics.reloads_refused.get(),
+        "reloads_ok": ok,
+        "reloads_refused": refused,
     });
     shared.lasting.events.note(Event {
         id: 0,

@@ -3,6 +3,20 @@
 //! # Invariants
 //! - Each list is closed: a label's value is one of it.
 
+/// The names of a closed list, in its order.
+macro_rules! named {
+    ($list:ty) => {{
+        let mut names = [""; <$list>::ALL.len()];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = <$list>::ALL[at].name();
+            at += 1;
+        }
+        names
+    }};
+}
+pub(super) use named;
+
 /// How a client's request ended: a closed list, by whose doing it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -65,16 +79,30 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// Every reason and its label, in the order of its index.
-    pub(super) const ALL: [(Self, &'static str); 7] = [
-        (Self::Key, "key"),
-        (Self::Login, "login"),
-        (Self::Model, "model"),
-        (Self::Rate, "rate"),
-        (Self::Budget, "budget"),
-        (Self::Price, "price"),
-        (Self::Ledger, "ledger"),
+    /// Every reason, in the order of its index.
+    pub const ALL: [Self; 7] = [
+        Self::Key,
+        Self::Login,
+        Self::Model,
+        Self::Rate,
+        Self::Budget,
+        Self::Price,
+        Self::Ledger,
     ];
+
+    /// The label's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Login => "login",
+            Self::Model => "model",
+            Self::Rate => "rate",
+            Self::Budget => "budget",
+            Self::Price => "price",
+            Self::Ledger => "ledger",
+        }
+    }
 }
 
 /// What the response cache was to a request that asked it: a closed list.
@@ -91,13 +119,19 @@ pub enum Cached {
 }
 
 impl Cached {
-    /// Every kind and its label, in the order of its index.
-    pub(super) const ALL: [(Self, &'static str); 4] = [
-        (Self::Miss, "miss"),
-        (Self::Hit, "hit"),
-        (Self::Semantic, "semantic"),
-        (Self::Coalesced, "coalesced"),
-    ];
+    /// Every kind, in the order of its index.
+    pub const ALL: [Self; 4] = [Self::Miss, Self::Hit, Self::Semantic, Self::Coalesced];
+
+    /// The label's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Miss => "miss",
+            Self::Hit => "hit",
+            Self::Semantic => "semantic",
+            Self::Coalesced => "coalesced",
+        }
+    }
 }
 
 /// Why a request failed, by whose domain the fault is in: a closed list, `error_type` in metrics, logs and traces.
@@ -207,5 +241,120 @@ impl Fault {
             Self::Truncated => "upstream_truncated",
             Self::ClientGone => "client_gone",
         }
+    }
+}
+
+/// What a look into a layer of the response cache came to: a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// The same request was answered before.
+    ExactHit,
+    /// It was not.
+    ExactMiss,
+    /// It was under way.
+    ExactCoalesced,
+    /// One that means the same was answered before.
+    SemanticHit,
+    /// None was.
+    SemanticMiss,
+}
+
+/// Whose budget is spent: a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// A customer's.
+    Customer,
+    /// A team's.
+    Team,
+    /// A virtual key's.
+    Key,
+    /// A virtual key's at one provider.
+    KeyAtProvider,
+    /// A provider's.
+    Provider,
+}
+
+impl Tier {
+    /// Every tier, in the order of its index.
+    pub const ALL: [Self; 5] = [
+        Self::Customer,
+        Self::Team,
+        Self::Key,
+        Self::KeyAtProvider,
+        Self::Provider,
+    ];
+
+    /// The label's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Team => "team",
+            Self::Key => "key",
+            Self::KeyAtProvider => "key_provider",
+            Self::Provider => "provider",
+        }
+    }
+}
+
+/// In which language an SDK is written that retries: a closed list, as `x-stainless-lang` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retrier {
+    /// Python.
+    Python,
+    /// JavaScript or TypeScript.
+    Js,
+    /// Go.
+    Go,
+    /// Java.
+    Java,
+    /// Kotlin.
+    Kotlin,
+    /// Ruby.
+    Ruby,
+    /// C# and its kin.
+    Csharp,
+    /// PHP.
+    Php,
+    /// Any other, or none that is named.
+    Other,
+}
+
+impl Retrier {
+    /// Every language, in the order of its index.
+    pub const ALL: [Self; 9] = [
+        Self::Python,
+        Self::Js,
+        Self::Go,
+        Self::Java,
+        Self::Kotlin,
+        Self::Ruby,
+        Self::Csharp,
+        Self::Php,
+        Self::Other,
+    ];
+
+    /// The label's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::Js => "js",
+            Self::Go => "go",
+            Self::Java => "java",
+            Self::Kotlin => "kotlin",
+            Self::Ruby => "ruby",
+            Self::Csharp => "csharp",
+            Self::Php => "php",
+            Self::Other => "other",
+        }
+    }
+
+    /// The language of this name; `other` for names that are not on the list.
+    #[must_use]
+    pub fn of(name: &[u8]) -> Self {
+        let mut all = Self::ALL.into_iter();
+        let known = all.find(|it| it.name().as_bytes().eq_ignore_ascii_case(name));
+        known.unwrap_or(Self::Other)
     }
 }

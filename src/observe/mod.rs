@@ -9,12 +9,17 @@ pub mod archive;
 pub mod context;
 pub mod events;
 pub mod explain;
-mod histogram;
+mod handles;
 pub mod journal;
 mod kinds;
+mod meter;
 pub mod metrics;
 pub mod otlp;
+pub(crate) mod process;
+mod read;
 pub mod recorder;
+#[cfg(test)]
+mod reference;
 pub mod reloads;
 #[cfg(test)]
 mod sample;
@@ -24,6 +29,7 @@ mod spread;
 pub mod story;
 pub mod watch;
 
-pub use histogram::Histogram;
 pub use kinds::{Ending, Fault};
+pub(crate) use meter::Sheet;
+pub use meter::{Amount, Counter, Counters, Histogram};
 pub use spread::Spread;

@@ -19,8 +19,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
-use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
+
+use super::meter::Counter;
 
 /// How often the writer looks for records: what a crash may lose, against idle wake-ups.
 const WRITE_EVERY: Duration = Duration::from_millis(100);

@@ -14,8 +14,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
-use prometheus_client::metrics::counter::Counter;
 
+use super::meter::Counter;
 use super::story::Story;
 use crate::clock;
 

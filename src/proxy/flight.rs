@@ -22,6 +22,7 @@ use super::worker::Worker;
 use crate::clock;
 use crate::config::Nano;
 use crate::dialects::seen::Usage;
+use crate::observe::metrics::{RouteHandles, TokenKind};
 use crate::routing::Home;
 
 /// An attempt in flight.
@@ -77,6 +78,9 @@ impl Flight {
         let (model, target) = chosen.place;
         let wire = &life.serving.wires[model][target];
         wire.sent.inc();
+        if life.last.is_some_and(|last| last != chosen.place) {
+            wire.handles.arrivals.inc();
+        }
         Self {
             note: Note::begin(life, &wire.via, &chosen.pick, attempt.started()),
             payment,
@@ -139,6 +143,12 @@ impl Flight {
             .observe(first);
     }
 
+    /// What counts of its route.
+    pub(super) fn handles(&self) -> &RouteHandles {
+        let (model, target) = self.place;
+        &self.serving.wires[model][target].handles
+    }
+
     /// The guard, to tell it of limits.
     pub(super) fn attempt(&mut self) -> Option<&mut Attempt<Arc<Route>>> {
         self.attempt.as_mut()
@@ -176,6 +186,7 @@ impl Flight {
             handles.spend.inc_by(cost.dollars());
         }
         handles.attempt(landing.outcome);
+        count_tokens(handles, &landing.usage);
         if let Some(note) = self.note.take() {
             note.end(&landing, now.since(self.started), cost);
         }
@@ -191,6 +202,23 @@ impl Flight {
         );
         cost
     }
+}
+
+/// Counts what an attempt used, by kind.
+fn count_tokens(handles: &RouteHandles, usage: &Usage) {
+    let told = |count: Option<u32>| count.unwrap_or(0);
+    let read = told(usage.cached);
+    let written = told(usage.cache_write).saturating_add(told(usage.cache_write_1h));
+    let plain = told(usage.input).saturating_sub(read.saturating_add(written));
+    let reasoning = told(usage.reasoning);
+    handles.tokens(TokenKind::Uncached, plain);
+    handles.tokens(TokenKind::CacheRead, read);
+    handles.tokens(TokenKind::CacheWrite, written);
+    handles.tokens(
+        TokenKind::Answer,
+        told(usage.output).saturating_sub(reasoning),
+    );
+    handles.tokens(TokenKind::Reasoning, reasoning);
 }
 
 impl Drop for Flight {

@@ -24,6 +24,7 @@ use crate::config::Nano;
 use crate::dialects::format::{Endpoint, Format, Surface};
 use crate::governance::{Member, Passes};
 use crate::observe::context::Context;
+use crate::observe::metrics::{Cached, Lookup, Retrier};
 use crate::observe::recorder::Record;
 use crate::observe::story::Content;
 use crate::observe::{Ending, Fault};
@@ -37,6 +38,10 @@ const CLIENT_IDS: [HeaderName; 2] = [
 
 /// Asks for the decision, written out.
 const EXPLAIN: HeaderName = HeaderName::from_static("x-trimtab-explain");
+
+/// How often an SDK has sent a request before, and in which language it is written.
+const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+const SDK: HeaderName = HeaderName::from_static("x-stainless-lang");
 
 /// Longest request id taken over from a client, bytes.
 const MAX_CLIENT_ID: usize = 128;
@@ -125,6 +130,8 @@ pub(super) struct Life {
     /// How the last attempt ended; none while it lasts.
     pub(super) outcome: Option<Outcome>,
     pub(super) ttft: Option<Span>,
+    /// When the first content token came; streams only.
+    pub(super) first_at: Option<Time>,
     pub(super) p_select: Option<f32>,
     pub(super) input_tokens: u32,
     /// The work that scoring was told instead of input tokens, where tokens measure nothing.
@@ -183,6 +190,9 @@ impl Life {
         let metrics = worker.shared.metrics();
         metrics.started.inc();
         metrics.inflight.inc();
+        if let Some(by) = retrier(headers) {
+            metrics.retried(by);
+        }
         let number = worker.new_number();
         let began = clock::now();
         let serving = worker.shared.serving.load_full();
@@ -216,6 +226,7 @@ impl Life {
             first_failure: None,
             outcome: None,
             ttft: None,
+            first_at: None,
             p_select: None,
             input_tokens: 0,
             work: None,
@@ -299,8 +310,18 @@ impl Life {
             None => metrics.unknown_model(),
         };
         handles.ended(ending, self.stream, took);
+        if let Some(presumed) = story::presumed(ending) {
+            handles.failed(self.fault.unwrap_or(presumed));
+        } else if let Some(first_at) = self.first_at {
+            handles.streamed(self.output_tokens, now.since(first_at));
+        }
         if let Some(status) = self.cache.counted() {
             handles.cached(status);
+            metrics.looked(match status {
+                Cached::Hit => Lookup::ExactHit,
+                Cached::Coalesced => Lookup::ExactCoalesced,
+                Cached::Miss | Cached::Semantic => Lookup::ExactMiss,
+            });
         }
         if let Some((cost, (input, output))) = self.saved {
             handles.saved.inc_by(cost.dollars());
@@ -393,6 +414,14 @@ impl Life {
             first_outcome: first_end.map(|(outcome, _)| outcome.name()),
         }
     }
+}
+
+/// The SDK that says that it has sent this request before, if one does.
+fn retrier(headers: &HeaderMap) -> Option<Retrier> {
+    let count = headers.get(RETRY_COUNT)?.as_bytes();
+    let again = count.iter().all(u8::is_ascii_digit) && count.iter().any(|digit| *digit != b'0');
+    let sdk = headers.get(SDK).map_or(&[][..], HeaderValue::as_bytes);
+    again.then(|| Retrier::of(sdk))
 }
 
 impl Drop for Life {

@@ -76,6 +76,7 @@ pub(super) async fn open(
             exchange.waited(life, now);
             exchange.flight.first_token(now);
             life.ttft = Some(now.since(exchange.flight.started));
+            life.first_at.get_or_insert(now);
             return Landed::Stream(Box::new(Opened {
                 exchange,
                 head,

@@ -33,8 +33,8 @@ use crate::dialects::seen::Usage;
 use crate::governance::journal::{Flags, JournalError, Parties, Tokens};
 use crate::governance::pace::{Passes, TooFast};
 use crate::governance::prices::{Cost, Tariff, Used};
-use crate::governance::{Asked, Bill, Charge, Member, Payee, Refusal, Spent, Unpaid};
-use crate::observe::metrics::Refused;
+use crate::governance::{Asked, Bill, Charge, Member, Payee, Rank, Refusal, Spent, Unpaid};
+use crate::observe::metrics::{Metrics, Refused, Tier};
 
 /// Output tokens that a stream reserves more when it has used up what was reserved: some seconds of a fast model.
 const MORE: u64 = 1_024;
@@ -316,7 +316,12 @@ fn open(life: &Life, order: Order<'_>) -> Result<Option<Payment>, Box<Failed>> {
     let bill = match reserved {
         None => return Ok(None),
         Some(Ok(bill)) => bill,
-        Some(Err(unpaid)) => return Err(not_sent(passes, refused(unpaid, &payers))),
+        Some(Err(unpaid)) => {
+            return Err(not_sent(
+                passes,
+                refused(unpaid, &payers, life.worker.shared.metrics()),
+            ));
+        }
     };
     Ok(Some(Payment {
         bill,
@@ -407,7 +412,7 @@ fn affordable(
     Ok(cost.map_or(Nano::ZERO, Cost::amount))
 }
 
-fn refused(unpaid: Unpaid, payers: &Payers) -> Box<Failed> {
+fn refused(unpaid: Unpaid, payers: &Payers, metrics: &Metrics) -> Box<Failed> {
     match unpaid {
         Unpaid::Unwritten(error) => unwritten(error),
         Unpaid::Refused(Refusal::TooMany(count)) => {
@@ -426,6 +431,7 @@ fn refused(unpaid: Unpaid, payers: &Payers) -> Box<Failed> {
                 let message = "A budget is spent.";
                 return Box::new(Failed::local(Failure::BudgetSpent, message));
             };
+            metrics.rejected(whose(tier.rank));
             let (limit, length) = (charge.limit, charge.length);
             let opens = match opens_at.and_then(|at| jiff::Timestamp::from_second(at).ok()) {
                 Some(at) => format!("it opens again at {at}"),
@@ -436,6 +442,17 @@ fn refused(unpaid: Unpaid, payers: &Payers) -> Box<Failed> {
             );
             Box::new(Failed::local(Failure::BudgetSpent, &message))
         }
+    }
+}
+
+/// Whose budget is spent, as metrics have it.
+const fn whose(rank: Rank) -> Tier {
+    match rank {
+        Rank::Customer => Tier::Customer,
+        Rank::Team => Tier::Team,
+        Rank::Key => Tier::Key,
+        Rank::KeyAtProvider => Tier::KeyAtProvider,
+        Rank::Provider => Tier::Provider,
     }
 }
 
@@ -492,7 +509,7 @@ impl Payment {
                 self.output += more.tokens.output;
                 Ok(())
             }
-            Some(Err(unpaid)) => Err(refused(unpaid, &self.payers)),
+            Some(Err(unpaid)) => Err(refused(unpaid, &self.payers, worker.shared.metrics())),
         }
     }
 

@@ -28,6 +28,7 @@ use crate::dialects::format::Format;
 use crate::dialects::passage::{Passage, Unfit};
 use crate::dialects::tap::{Passed, Watch};
 use crate::dialects::{classify, words};
+use crate::observe::metrics::Recovered;
 use crate::observe::{Ending, Fault};
 use crate::stream::sse;
 use crate::upstream;
@@ -277,9 +278,11 @@ impl Relay {
                     Alarm::Slow => "the provider's stream is too slow",
                     Alarm::Late => "the provider's stream came to a halt",
                 };
+                let handles = self.exchange.flight.handles();
                 if self.passage.progress().finished || self.passage.progress().done {
                     return Poll::Ready(self.at_end(None));
                 }
+                handles.stalls.inc();
                 Poll::Ready(self.break_off(message, Failure::Timeout))
             }
         }
@@ -322,6 +325,7 @@ impl Relay {
                 let bytes = joined(passed.bytes, last);
                 return (!bytes.is_empty()).then_some(bytes);
             }
+            self.exchange.flight.handles().truncated(Recovered::No);
             self.settle(Outcome::Truncated, Ending::UpstreamError);
             self.phase = Phase::Flushing;
         } else if self.passage.progress().done {
@@ -427,6 +431,7 @@ impl Relay {
                 Err(life) => self.life = Some(*life),
             }
         }
+        self.exchange.flight.handles().truncated(Recovered::No);
         self.give_up(message, failure, Outcome::Truncated)
     }
 
@@ -461,6 +466,7 @@ impl Relay {
         self.timer = None;
         if let Some(opened) = opened {
             let opened = *opened;
+            self.exchange.flight.handles().truncated(Recovered::Yes);
             self.pace = pace(&opened);
             (self.exchange, self.passage) = (opened.exchange, opened.passage);
             self.body = Some(opened.body);
@@ -471,6 +477,7 @@ impl Relay {
                 self.settle(Outcome::Success, Ending::Ok);
             }
         } else if let Phase::Rescued(_, message, failure) = phase {
+            self.exchange.flight.handles().truncated(Recovered::No);
             let last = self.give_up(&message, failure, outcome);
             self.phase = Phase::Last(last.unwrap_or_default());
         }

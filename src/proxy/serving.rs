@@ -15,7 +15,6 @@ use http::header::{
 };
 use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
-use prometheus_client::metrics::counter::Counter;
 
 use super::listing::Listing;
 use super::picture::Studio;
@@ -33,6 +32,7 @@ use crate::dialects::meeting::Malformed;
 use crate::dialects::openai::splice::ModelName;
 use crate::governance::prices::Book;
 use crate::governance::{Ledger, Sources};
+use crate::observe::Counter;
 use crate::observe::events::Events;
 use crate::observe::metrics::{Metrics, ModelHandles, RouteHandles};
 use crate::observe::reloads::Reloads;

@@ -161,7 +161,7 @@ pub(super) fn of(life: &mut Life, ending: Ending, status: u16, took: Span) -> Op
 }
 
 /// Whose fault an ending is that nobody has said more of.
-const fn presumed(ending: Ending) -> Option<Fault> {
+pub(super) const fn presumed(ending: Ending) -> Option<Fault> {
     match ending {
         Ending::Ok => None,
         Ending::ClientError => Some(Fault::BadRequest),

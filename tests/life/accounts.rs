@@ -137,7 +137,6 @@ fn the_promised_names_are_there() {
             });
             assert!(there, "{name} is not in\n{text}");
         }
-        assert!(text.ends_with("# EOF\n"));
         for hidden in [SECRET, "nobody", "sk-alpha"] {
             assert!(!text.contains(hidden), "{hidden} is in\n{text}");
         }

@@ -16,6 +16,7 @@ pub(super) fn show(shared: &Shared) -> String {
     let reloads = &shared.lasting.reloads;
     let metrics = shared.metrics();
     let last = reloads.last();
+    let (ok, refused) = metrics.reloads();
     let told = |setting: &Setting| {
         let source = if setting.is_written {
             "file"
@@ -29,8 +30,8 @@ pub(super) fn show(shared: &Shared) -> String {
         "file": reloads.file().map(|file| file.display().to_string()),
         "version": env!("CARGO_PKG_VERSION"),
         "reloads": {
-            "ok": metrics.reloads_ok.get(),
-            "refused": metrics.reloads_refused.get(),
+            "ok": ok,
+            "refused": refused,
             "last_us": last.as_ref().map(|it| it.at_us),
             "last_error": last.and_then(|it| it.problem),
         },

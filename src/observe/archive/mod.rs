@@ -15,11 +15,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use prometheus_client::metrics::counter::Counter;
-
 use super::scribe::Sink;
 use super::story::Story;
 use crate::config::{Keep, Requests};
+use crate::observe::Counter;
 use crate::store::requests::{Records, Shelf, Stay};
 use writing::Writing;
 

@@ -13,9 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use prometheus_client::metrics::counter::Counter;
-
 use crate::clock;
+use crate::observe::Counter;
 use crate::store::StoreError;
 use crate::store::requests::{Disk, Limits, Shelf};
 

@@ -13,14 +13,13 @@ mod tests;
 
 use std::io;
 
-use prometheus_client::metrics::counter::Counter;
-
 pub use line::write;
 
 use super::scribe::Sink;
 use super::seldom::Seldom;
 use super::story::Story;
 use crate::config::RequestLog;
+use crate::observe::Counter;
 use file::{GivenUp, Lines};
 
 /// Bytes that are written at once: some hundred lines.

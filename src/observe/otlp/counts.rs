@@ -1,9 +1,6 @@
 //! What became of spans, counted.
 
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::registry::Registry;
+use crate::observe::{Counter, Counters};
 
 /// Why a span did not reach the collector: a closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,19 +18,26 @@ pub enum Lost {
 }
 
 impl Lost {
-    /// Every reason and its label, in the order of its index.
-    const ALL: [(Self, &'static str); 5] = [
-        (Self::QueueFull, "queue_full"),
-        (Self::Unreachable, "unreachable"),
-        (Self::Refused, "refused"),
-        (Self::Rejected, "rejected"),
-        (Self::Shutdown, "shutdown"),
+    /// Every reason, in the order of its index.
+    pub const ALL: [Self; 5] = [
+        Self::QueueFull,
+        Self::Unreachable,
+        Self::Refused,
+        Self::Rejected,
+        Self::Shutdown,
     ];
-}
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ByReason {
-    reason: &'static str,
+    /// The label's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+            Self::Rejected => "rejected",
+            Self::Shutdown => "shutdown",
+        }
+    }
 }
 
 /// Counters of spans.
@@ -41,39 +45,25 @@ struct ByReason {
 pub struct Spans {
     /// Spans that a collector has taken.
     pub sent: Counter,
-    lost: [Counter; Lost::ALL.len()],
+    lost: Counters,
 }
 
 impl Spans {
-    /// Counters that a scrape shows.
-    pub fn register(to: &mut Registry) -> Self {
-        let sent = Counter::default();
-        let lost = Family::<ByReason, Counter>::default();
-        let counts = Self {
-            sent: sent.clone(),
-            lost: Lost::ALL.map(|(_, reason)| lost.get_or_create(&ByReason { reason }).clone()),
-        };
-        to.register(
-            "otlp_spans_sent",
-            "Spans that the collector has taken",
-            sent,
-        );
-        to.register(
-            "otlp_spans_dropped",
-            "Spans that did not reach the collector, by why",
-            lost,
-        );
-        counts
+    /// Counts into these: what was taken, and what was not by the index of [`Lost`].
+    #[must_use]
+    pub const fn new(sent: Counter, lost: Counters) -> Self {
+        Self { sent, lost }
     }
 
     /// Counts spans that are lost.
     pub fn lost(&self, why: Lost, count: u64) {
-        self.lost[why as usize].inc_by(count);
+        self.lost.inc_by(why as usize, count);
     }
 
     /// Spans that were lost, for whatever reason.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.lost.iter().map(Counter::get).sum()
+        let all = Lost::ALL.iter();
+        all.map(|why| self.lost.get(*why as usize)).sum()
     }
 }

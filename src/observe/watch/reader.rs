@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use prometheus_client::metrics::counter::Counter;
 use scoring::Class;
 use scoring::outcome::Outcome;
 use scoring::retry::RetryBudget;
@@ -18,6 +17,7 @@ use scoring::time::Time;
 use super::sample::{
     Levels, Marks, Member, ModelNow, Place, Reading, RouteCounts, RouteNow, Sent, Totals,
 };
+use crate::observe::Counter;
 use crate::observe::events::Events;
 use crate::observe::metrics::{Metrics, ModelHandles, RouteHandles};
 use crate::routing::{Identity, Model, Registry, Snapshot, Target};

@@ -28,6 +28,7 @@ use crate::cache::{self, Asked, Entry, Job, Key, Lesson, Recalled};
 use crate::clock;
 use crate::dialects::format::Endpoint;
 use crate::governance::Member;
+use crate::observe::metrics::Lookup;
 
 /// Largest answer of an embeddings route that is read, bytes: a vector of 4,096 numbers as text.
 const MOST_VECTOR: usize = 1 << 20;
@@ -54,6 +55,7 @@ pub(super) async fn recall(
     question: &mut Question,
 ) -> Option<Telling> {
     let mut words = words(life, plan, question).await?;
+    let metrics = Arc::clone(life.worker.shared.metrics());
     let now_ms = clock::unix_micros() / 1_000;
     let library = Arc::clone(&life.worker.shared.lasting.library);
     let found = library.meanings().recall(
@@ -83,6 +85,10 @@ pub(super) async fn recall(
     let telling = found
         .recalled
         .and_then(|recalled| served(life, plan, (question, &mut words), recalled));
+    metrics.looked(match telling {
+        Some(_) => Lookup::SemanticHit,
+        None => Lookup::SemanticMiss,
+    });
     question.words = Some(words);
     telling
 }

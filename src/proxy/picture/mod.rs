@@ -268,7 +268,10 @@ impl Driver<'_> {
                     usage,
                     ..Outcome::Success.into()
                 };
-                flight.land(landing, clock::now());
+                let now = clock::now();
+                let took = now.since(flight.started);
+                flight.handles().pictured(took, finished.hints.compute);
+                flight.land(landing, now);
                 let created = clock::unix().as_secs();
                 return Landed::Picture(Box::new(if scene.plan.peek.stream {
                     answer::completed(&finished, request, created)

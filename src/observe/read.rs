@@ -3,39 +3,40 @@
 //! # Invariants
 //! - Reading changes nothing, and is a number of relaxed loads.
 
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
-use super::{Metrics, ModelHandles, RouteHandles};
-use crate::observe::Spread;
-use crate::observe::kinds::Ending;
+use super::Spread;
+use super::handles::{Metrics, ModelHandles, RouteHandles};
+use super::kinds::Ending;
+use super::meter::Counter;
 
 /// Attempts begun, by model and route: what shares are worked out of. Not exposed, since models times routes are too many labels.
-pub(super) type Sent = Family<ByModelRoute, Counter>;
+#[derive(Debug, Default)]
+pub(super) struct Sent(Mutex<BTreeMap<[Box<str>; 2], Counter>>);
 
-/// A route of a model.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub(super) struct ByModelRoute {
-    model: String,
-    route: String,
+impl Sent {
+    fn of(&self, model: &str, route: &str) -> Counter {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known
+            .entry([model.into(), route.into()])
+            .or_default()
+            .clone()
+    }
 }
 
 impl Metrics {
     /// The counter of attempts begun on a route for a model; the same over reloads.
     #[must_use]
     pub fn sent(&self, model: &str, route: &str) -> Counter {
-        let labels = ByModelRoute {
-            model: model.to_owned(),
-            route: route.to_owned(),
-        };
-        self.sent.get_or_create(&labels).clone()
+        self.sent.of(model, route)
     }
 
     /// Requests that the cache answered, and those that asked it in vain.
     #[must_use]
     pub fn cache(&self) -> (u64, u64) {
-        (self.cached.answered.get(), self.cached.unanswered.get())
+        let [asked, answered] = self.asked();
+        (answered, asked.saturating_sub(answered))
     }
 }
 
@@ -43,14 +44,15 @@ impl ModelHandles {
     /// Requests ended, by [`Ending`].
     #[must_use]
     pub fn endings(&self) -> [u64; Ending::ALL.len()] {
-        self.requests.each_ref().map(Counter::get)
+        Ending::ALL.map(|ending| self.ended_so(ending))
     }
 
     /// How long they took.
     #[must_use]
     pub fn durations(&self) -> Spread {
-        let mut all = self.duration_whole.spread();
-        all.add(&self.duration_stream.spread());
+        let [whole, stream] = self.lasted();
+        let mut all = whole.spread();
+        all.add(&stream.spread());
         all
     }
 }
@@ -59,6 +61,6 @@ impl RouteHandles {
     /// Requests that left the route for another one.
     #[must_use]
     pub fn failovers(&self) -> u64 {
-        self.failovers.iter().map(Counter::get).sum()
+        self.left()
     }
 }
