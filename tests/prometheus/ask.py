@@ -104,6 +104,8 @@ for port in (plain, native):
 with open(f"{folder}/trimtab.json") as file:
     board = json.load(file)
 asked = [(target["expr"], panel["title"]) for panel in board["panels"] for target in panel.get("targets", [])]
+wait_for("the evaluation of every rule", lambda: all(
+    rule["health"] != "unknown" for group in get(plain, "/api/v1/rules")["data"]["groups"] for rule in group["rules"]))
 rules = [rule for group in get(plain, "/api/v1/rules")["data"]["groups"] for rule in group["rules"]]
 for rule in rules:
     if rule["health"] != "ok" or rule.get("lastError"):

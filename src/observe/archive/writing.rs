@@ -194,7 +194,7 @@ mod tests {
     fn a_failure_costs_nothing_that_finds_room_in_memory() {
         let name = format!("trimtab-writing-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
-        let shelf = Arc::new(Shelf::new(Stay::OnDisk, 16 << 20, 0));
+        let shelf = Arc::new(Shelf::new(Stay::OnDisk, 16 << 20, 1 << 30));
         let path = folder.join("requests.db");
         let dropped = Counter::default();
         let mut work = Work {
