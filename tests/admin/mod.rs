@@ -6,6 +6,7 @@ mod lists;
 mod matrix;
 mod mistakes;
 mod openapi;
+mod page;
 mod schema;
 mod secrets;
 
