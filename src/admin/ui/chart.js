@@ -14,7 +14,7 @@ export function chart({ title, note, series, form, height = 168, stacked = false
   const legend = h(
     "ul",
     { class: series.length > 3 ? "legend many" : "legend" },
-    series.map((one, index) => h("li", {}, h("i", { class: `key ${swatch(one, stacked)} k${one.colour}` }), one.label, " ", values[index])),
+    series.map((one, index) => h("li", {}, h("i", { class: `key ${swatch(one, stacked || bars)} k${one.colour}` }), one.label, " ", values[index])),
     at,
   );
   const plot = h("div", { class: "plot", style: { height: `${height}px` }, role: "img", "aria-label": `${title}: chart` });
@@ -128,8 +128,8 @@ export function chart({ title, note, series, form, height = 168, stacked = false
   };
 }
 
-function swatch(one, stacked) {
-  if (stacked || one.kind === "area") return "area";
+function swatch(one, filled) {
+  if (filled || one.kind === "area") return "area";
   return one.dash ? "dash" : "";
 }
 

@@ -22,8 +22,13 @@ function item(event) {
 }
 
 function evidence(found) {
-  const told = Object.entries(found ?? {}).map(([name, value]) => `${words(name)} ${plain(value)}`);
-  return told.length ? h("span", { class: "note", style: { display: "block" } }, named(told.join(" · "))) : null;
+  const told = evidenceText(found);
+  return told ? h("span", { class: "note", style: { display: "block" } }, named(told)) : null;
+}
+
+// What an event rests on in one line; empty where it says nothing.
+export function evidenceText(found) {
+  return Object.entries(found ?? {}).map(([name, value]) => `${words(name)} ${plain(value)}`).join(" · ");
 }
 
 function plain(value) {

@@ -19,6 +19,8 @@ export function number(value) {
   return digits(value, 2);
 }
 
+// As it was measured, four significant digits.
+export const exact = (value) => (gone(value) ? NONE : String(Number(value.toPrecision(4))));
 export const count = (value) => (gone(value) ? NONE : digits(value, 0));
 export const perSecond = (value) => (gone(value) ? NONE : `${number(value)}/s`);
 export const score = (value) => (gone(value) ? NONE : value.toFixed(2));

@@ -1,6 +1,7 @@
-// What is wrong now, in words: pure, from the last tick, the events and the budgets.
+// What is wrong now, in words: from the last tick, the events and the budgets.
 
 import { ago, dollars, ms, percent, plural, seconds, words } from "./format.js";
+import { evidenceText } from "./events.js";
 import { word } from "./states.js";
 
 // A budget is nearly spent from here on.
@@ -33,7 +34,7 @@ function ofRoute(route, events) {
   if (route.state !== "healthy") {
     const event = latest("state");
     const since = event ? ` since ${ago(event.at_us).replace(" ago", "")}` : "";
-    found.push({ subject: route.route, what: `${route.state === "key_held" ? "has its key held" : `is ${word(route.state)}`}${since}.`, why: event?.what ?? reason(route), state: route.state, tone: "bad", href });
+    found.push({ subject: route.route, what: `${route.state === "key_held" ? "has its key held" : `is ${word(route.state)}`}${since}.`, why: (event && (evidenceText(event.evidence) || event.what)) ?? reason(route), state: route.state, tone: "bad", href });
   }
   if (route.hold) found.push({ subject: route.route, what: `waits ${seconds(route.hold.seconds_left)} more: ${words(route.hold.reason)}.`, tone: "warn", href });
   if (route.steered) found.push({ subject: route.route, what: `is ${route.steered} by an operator.`, why: latest("operator")?.what, tone: "info", href });

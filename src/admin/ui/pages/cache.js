@@ -30,7 +30,7 @@ export function cache({ span }) {
   ];
   const layers = new Columns(720);
   const byLayer = h("div", { style: { "min-height": "150px" } }, loading());
-  const audits = h("div", { style: { "min-height": "120px" } }, loading());
+  const audits = h("div", { style: { "min-height": "196px" } }, loading());
   const about = h("p", { class: "note", role: "status" });
   const outcome = h("p", { class: "log small muted", role: "status", "aria-live": "polite" });
   const mine = new AbortController();
@@ -100,10 +100,18 @@ export function cache({ span }) {
     absent: (error) => say(about, error.message),
   });
   refresh();
-  show(audits, () => get("/api/cache/audit", mine.signal), auditTable);
   const soon = setTimeout(refresh, SOON_MS);
   const timer = setInterval(() => document.hidden || refresh(), AGAIN_MS);
   const button = (by, label) => h("button", { class: `btn ${by === "all" ? "danger" : ""}`, type: "button", on: { click: () => forget(by, label) } }, by === "all" ? "Everything…" : `By ${label.toLowerCase()}…`);
+
+  // Why hidden: what stands below a table that is not there yet would jump.
+  const below = h(
+    "div",
+    { class: "grid even", hidden: true },
+    h("div", { class: "w6" }, panel("By layer, since the start", null, byLayer)),
+    h("div", { class: "w6" }, panel("Forget answers", null, h("div", { class: "row" }, button("tag", "Tag"), button("model", "Model"), button("key", "Key"), button("request", "Request id"), button("all", "")), outcome, about)),
+  );
+  show(audits, () => get("/api/cache/audit", mine.signal), auditTable).then(() => (below.hidden = false));
 
   return {
     title: "Cache",
@@ -113,12 +121,8 @@ export function cache({ span }) {
       { class: "stack" },
       h("div", { class: "tiles" }, Object.values(tiles).map((one) => one.node)),
       h("div", { class: "grid even" }, charts.map((one) => h("div", { class: "w4" }, one.node))),
-      h(
-        "div",
-        { class: "grid" },
-        h("div", { class: "w4 stack" }, panel("By layer, since the start", null, byLayer), panel("Forget answers", null, h("div", { class: "row" }, button("tag", "Tag"), button("model", "Model"), button("key", "Key"), button("request", "Request id"), button("all", "")), outcome, about)),
-        h("div", { class: "w8" }, panel("How often is a semantic hit wrong?", "audited against fresh answers; 95 % intervals", audits)),
-      ),
+      panel("How often is a semantic hit wrong?", "audited against fresh answers; 95 % intervals; | what you allow", audits),
+      below,
     ),
     stop() {
       mine.abort();

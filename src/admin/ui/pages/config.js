@@ -20,7 +20,7 @@ export function config({ query }) {
   const pending = h("div", { style: { "min-height": "72px" } }, loading());
   const tenants = h("div", { style: { "min-height": "72px" } }, loading());
   const outcome = h("p", { class: "log small muted", role: "status", "aria-live": "polite" });
-  const counted = h("span", { class: "note" });
+  const counted = h("span", { class: "note" }, "–");
   const search = h("input", { type: "search", placeholder: "Filter settings…", "aria-label": "Filter settings", "data-search": true, value: text, on: { input: () => ((text = search.value), draw()) } });
   const only = h("input", { type: "checkbox", on: { change: () => ((own = only.checked), draw()) } });
   let all = null;
@@ -52,7 +52,8 @@ export function config({ query }) {
     refill(about, all ? aboutView(all) : empty("Nothing is known of the configuration file."));
     await renew(pending, () => get("/api/config/pending", mine.signal), pendingView);
     await renew(tenants, () => get("/api/config/diff?limit=1000", mine.signal), tenantView);
-    for (const one of below) one.hidden = false;
+    waits.hidden = true;
+    content.hidden = false;
   }
 
   async function reload() {
@@ -71,29 +72,27 @@ export function config({ query }) {
 
   const running = h("dl", { class: "facts", style: { "min-height": "62px" } });
   const drawRunning = () => refill(running, fact("Version", named(live.hello?.version ?? "–")), fact("Running since", live.hello ? time(live.hello.started_us, instant) : "–"));
-  // Why hidden: what stands below something that is not there yet would jump.
   const below = [
     h("section", { class: "panel flush", "aria-label": "Settings" }, h("header", {}, h("h2", {}, "Settings in force"), h("div", { style: { width: "min(260px, 100%)" } }, search), h("label", { class: "row small" }, only, "only what the file says"), h("span", { class: "push" }, counted)), settings),
     panel("Customers, teams and keys", "from the file and made here", tenants),
   ];
-  for (const one of below) one.hidden = true;
+  const aside = () =>
+    h(
+      "div",
+      { class: "grid even" },
+      h("div", { class: "w4" }, h("section", { class: "panel", "aria-label": "File" }, h("header", {}, h("h2", {}, "File"), h("button", { class: "btn push", type: "button", on: { click: reload } }, "Reload…")), about, outcome)),
+      h("div", { class: "w4" }, panel("What a reload would change", null, pending)),
+      h("div", { class: "w4" }, panel("This gateway", null, running, h("ul", { class: "row small", style: { "margin-top": "10px" } }, link("/metrics", "Metrics"), link("/api/openapi.json", "OpenAPI document"), link("/health", "Health")))),
+    );
+  // Why all at once: what stands below something that is not there yet would jump.
+  const waits = loading();
+  const content = h("div", { class: "stack", hidden: true }, aside(), below);
   const off = live.on((kind) => kind === "hello" && drawRunning());
   drawRunning();
   load();
   return {
     title: "Config",
-    node: h(
-      "div",
-      { class: "stack" },
-      h(
-        "div",
-        { class: "grid even" },
-        h("div", { class: "w4" }, h("section", { class: "panel", "aria-label": "File" }, h("header", {}, h("h2", {}, "File"), h("button", { class: "btn push", type: "button", on: { click: reload } }, "Reload…")), about, outcome)),
-        h("div", { class: "w4" }, panel("What a reload would change", null, pending)),
-        h("div", { class: "w4" }, panel("This gateway", null, running, h("ul", { class: "row small", style: { "margin-top": "10px", "min-height": "20px" } }, link("/metrics", "Metrics"), link("/api/openapi.json", "OpenAPI document"), link("/health", "Health")))),
-      ),
-      below,
-    ),
+    node: h("div", { class: "stack" }, waits, content),
     stop() {
       off();
       mine.abort();

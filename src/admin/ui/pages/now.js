@@ -109,7 +109,6 @@ export function now({ span }) {
     node: h(
       "div",
       { class: "stack" },
-      absent,
       h("div", { class: "tiles" }, Object.values(tiles).map((one) => one.node)),
       h(
         "div",
@@ -117,11 +116,12 @@ export function now({ span }) {
         h("div", { class: "w8 stack" }, h("div", { class: "grid even" }, charts.map((one) => h("div", { class: "w6" }, one.node))), panel("Latest events", null, h("div", { style: { "min-height": "280px" } }, happened))),
         h(
           "div",
-          { class: "w4 stack" },
+          { class: "w4 stack first" },
           h("section", { class: "panel wrong", "aria-label": "What is wrong now" }, h("header", {}, h("h2", {}, "What is wrong now"), wrongNote), wrong),
           panel("Routes", "share | weight, score", strip),
         ),
       ),
+      absent,
     ),
     stop() {
       off();

@@ -23,8 +23,8 @@ export function route({ part: name, span }) {
     chart({ title: "Requests per minute", note: "ceiling and what it leaves", series: [{ key: "limit_rpm", label: "ceiling", colour: 5, dash: true }, { key: "headroom_rpm", label: "headroom", colour: 3 }], form: number, step: true }),
     chart({ title: "Errors and use", series: [{ key: "error_rate", label: "errors", colour: 5 }, { key: "utilisation", label: "in use", colour: 3, dash: true }], form: percent }),
   ];
-  const timeline = h("div", { style: { "min-height": "66px" } }, loading());
-  const facts = h("div", {}, loading("Waiting for the first figures…"));
+  const timeline = h("div", { style: { "min-height": "88px" } }, loading());
+  const facts = h("div", {}, factsOf({ state: "unknown" }));
   const known = h("div", {}, loading());
   const happened = h("div", {}, loading());
   const act = actions(name, null, () => refresh());
@@ -78,7 +78,7 @@ export function route({ part: name, span }) {
       "div",
       { class: "stack" },
       h("p", { class: "crumbs" }, h("a", { href: "#/routes" }, "Routes"), " / ", named(name)),
-      h("section", { class: "panel", "aria-label": "Now", style: { "min-height": "150px" } }, facts, h("div", { style: { "margin-top": "14px" } }, act.node)),
+      h("section", { class: "panel", "aria-label": "Now", style: { "min-height": "176px" } }, facts, h("div", { style: { "margin-top": "14px" } }, act.node)),
       panel("States", MEANING[live.tick?.routes.find((one) => one.route === name)?.state] ?? null, timeline),
       h("div", { class: "grid even" }, charts.map((one) => h("div", { class: "w6" }, one.node))),
       h("div", { class: "grid" }, h("div", { class: "w6" }, panel("Ceilings", "what it may take, and who says so", known)), h("div", { class: "w6" }, panel("Its events", null, happened))),

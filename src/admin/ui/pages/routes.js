@@ -15,7 +15,7 @@ export function routes({ query }) {
   let text = query.get("q") ?? "";
   const sparks = new Map();
   const search = h("input", { type: "search", placeholder: "Filter by route, model, state…", "aria-label": "Filter routes", "data-search": true, value: text, on: { input: () => ((text = search.value), (resort = true), draw()) } });
-  const counted = h("span", { class: "note" });
+  const counted = h("span", { class: "note" }, "– routes");
   const box = h("div", {}, loading("Waiting for the first figures…"));
   const models = h("div", {}, loading());
   const byModel = modelTable();

@@ -3,7 +3,7 @@
 import { chart } from "../chart.js";
 import { bullet } from "../figure.js";
 import { get } from "../api.js";
-import { count, ms, number, percent } from "../format.js";
+import { count, exact, ms, number, percent } from "../format.js";
 import { h, named, refill } from "../dom.js";
 import { check, value } from "../report.js";
 import { loading, panel, show } from "../say.js";
@@ -23,7 +23,7 @@ export function simulator() {
   const box = h("div", { class: "stack" });
   const shadow = h("div", { style: { "min-height": "120px" } }, loading());
   const wrong = h("p", { class: "notice bad", role: "alert", hidden: true });
-  const input = h("input", { type: "file", accept: ".json,application/json", "aria-label": "Replay report", hidden: true, on: { change: () => read(input.files[0]) } });
+  const input = h("input", { type: "file", accept: ".json,application/json", "aria-label": "Replay report", hidden: true, on: { change: chosen } });
   const zone = h(
     "div",
     { class: "drop", on: { dragover: over, dragleave: () => zone.classList.remove("over"), drop: dropped } },
@@ -44,6 +44,13 @@ export function simulator() {
     event.preventDefault();
     zone.classList.remove("over");
     read(event.dataTransfer.files[0]);
+  }
+
+  // Emptied at once, so that the same file can be opened again after it was written anew.
+  function chosen() {
+    const [file] = input.files;
+    input.value = "";
+    read(file);
   }
 
   async function read(file) {
@@ -162,7 +169,7 @@ function scenarioView(scenario, subject) {
 
 function barList(bars) {
   if (bars.length === 0) return null;
-  return h("ul", { class: "list" }, bars.map((one) => h("li", {}, h("span", { class: `pill ${one.holds ? "good" : "bad"}` }, one.holds ? "holds" : "missed"), h("span", { class: "what" }, named(`${one.goal}: ${one.metric} is ${number(one.value)}`), h("span", { class: "note" }, named(` ${one.at_least === null ? "" : `at least ${number(one.at_least)}`} ${one.at_most === null ? "" : `at most ${number(one.at_most)}`} ${one.note}`))))));
+  return h("ul", { class: "list" }, bars.map((one) => h("li", {}, h("span", { class: `pill ${one.holds ? "good" : "bad"}` }, one.holds ? "holds" : "missed"), h("span", { class: "what" }, named(`${one.goal}: ${one.metric} is ${exact(one.value)}`), h("span", { class: "note" }, named(` ${one.at_least === null ? "" : `at least ${exact(one.at_least)}`} ${one.at_most === null ? "" : `at most ${exact(one.at_most)}`} ${one.note}`))))));
 }
 
 function shadowView(found) {
