@@ -32,6 +32,6 @@ export function evidenceText(found) {
 }
 
 function plain(value) {
-  if (typeof value === "number") return Number.isInteger(value) ? String(value) : value.toPrecision(3);
+  if (typeof value === "number") return String(Number(value.toPrecision(3)));
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }

@@ -15,7 +15,7 @@ export function failed(error, retry) {
   if (error instanceof Refused && error.status === 503 && error.message.startsWith("no ledger")) {
     return empty("Not available without a ledger.", "Add [governance] to the configuration file and start again: budgets, usage and tenants are kept there.");
   }
-  if (error instanceof Refused && error.isAbsent) return empty("Not available on this gateway.", error.message);
+  if (error instanceof Refused && error.isAbsent) return empty("There is nothing of this here.", error.message);
   return h(
     "div",
     { class: "tell", role: "alert" },
