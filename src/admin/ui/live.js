@@ -21,6 +21,8 @@ export const live = {
   scores: new Map(),
   events: [],
   status: { is: "idle", text: "" },
+  // Whether the gateway has no such stream.
+  absent: false,
   on(act) {
     listeners.add(act);
     return () => listeners.delete(act);
@@ -65,6 +67,7 @@ function again(error) {
   let wait = Math.min(LONGEST_WAIT_S, 2 ** (failures - 1));
   const absent = error instanceof Refused && error.status === 404;
   if (absent) wait = LONGEST_WAIT_S;
+  live.absent = absent;
   const count = () => {
     say("waiting", absent ? "no live figures here" : `reconnecting in ${wait} s…`);
     if (wait <= 0) return connect();
@@ -121,6 +124,7 @@ function take(block) {
 
 function note(tick) {
   failures = 0;
+  live.absent = false;
   live.tick = tick;
   live.gateway.push(tick.at_us, tick.gateway);
   const there = new Set();

@@ -10,6 +10,8 @@ export function empty(what, more) {
   return h("div", { class: "tell" }, h("strong", {}, what), more ? h("span", {}, more) : null);
 }
 
+export const still = () => empty("This gateway gives no live figures.", "It is older than this page, or its stream is not offered.");
+
 export function failed(error, retry) {
   if (error instanceof Refused && error.status === 401) return empty("Sign in to see this.");
   if (error instanceof Refused && error.status === 503 && error.message.startsWith("no ledger")) {

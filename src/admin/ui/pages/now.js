@@ -8,7 +8,7 @@ import { follow } from "../history.js";
 import { h, named, refill, say } from "../dom.js";
 import { get } from "../api.js";
 import { live } from "../live.js";
-import { empty, loading, panel } from "../say.js";
+import { empty, loading, panel, still } from "../say.js";
 import { rank, shape, word } from "../states.js";
 import { troubles } from "../troubles.js";
 
@@ -71,6 +71,7 @@ export function now({ span }) {
   }
 
   function drawTick() {
+    if (!live.tick && live.absent) for (const box of [wrong, strip, happened]) refill(box, still());
     if (!live.tick) return;
     const found = troubles(live.tick, live.events, spent);
     say(wrongNote, found.length ? `${found.length} to look at` : "");
@@ -98,7 +99,7 @@ export function now({ span }) {
       absent.hidden = false;
     },
   });
-  const off = live.on((kind) => kind === "tick" && drawTick());
+  const off = live.on((kind) => (kind === "tick" || (kind === "status" && !live.tick)) && drawTick());
   const timer = setInterval(() => document.hidden || money(), BUDGETS_MS);
   money();
   drawTick();

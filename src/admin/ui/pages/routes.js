@@ -5,7 +5,7 @@ import { ms, number, percent, perSecond, score, seconds, words } from "../format
 import { h, named, refill, say } from "../dom.js";
 import { get } from "../api.js";
 import { live } from "../live.js";
-import { loading, panel, renew } from "../say.js";
+import { loading, panel, renew, still } from "../say.js";
 import { badge, rank } from "../states.js";
 import { table } from "../table.js";
 
@@ -57,6 +57,7 @@ export function routes({ query }) {
   }
 
   function draw() {
+    if (!live.tick && live.absent) refill(box, still());
     if (!live.tick) return;
     const all = live.tick.routes;
     const wanted = text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -80,7 +81,7 @@ export function routes({ query }) {
     });
   }
 
-  const off = live.on((kind) => kind === "tick" && draw());
+  const off = live.on((kind) => (kind === "tick" || (kind === "status" && !live.tick)) && draw());
   const timer = setInterval(() => document.hidden || weights(), MODELS_MS);
   draw();
   weights();
