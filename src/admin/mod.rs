@@ -3,10 +3,11 @@
 //! It has a listener of its own, so nothing of it can be reached through the data plane.
 //!
 //! # Invariants
-//! - Nothing is answered without the token where one is configured, and none is needed only on loopback.
+//! - No data is answered without the token where one is configured, and none is needed only on loopback; the dashboard's files hold none.
 //! - A request whose `Host` is a foreign name, or that a foreign page has sent, is refused: a browser must not be a way in.
 
 mod api;
+mod page;
 mod scrape;
 
 use std::convert::Infallible;
@@ -117,6 +118,11 @@ async fn respond(plane: &Plane, request: Request<Incoming>) -> Response<Outgoing
         return error(StatusCode::FORBIDDEN, "this host or origin is not allowed");
     }
     let path = request.uri().path();
+    let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
+    if is_read && page::is_meant(path, headers) {
+        return page::answer(path, headers)
+            .unwrap_or_else(|| error(StatusCode::NOT_FOUND, "the dashboard has no such file"));
+    }
     if path != "/health" && !is_known(shared, headers) {
         return error(
             StatusCode::UNAUTHORIZED,
@@ -127,13 +133,13 @@ async fn respond(plane: &Plane, request: Request<Incoming>) -> Response<Outgoing
         let office = plane.office.as_ref();
         return api::answer(shared, office, &plane.gate, request).await;
     }
-    if request.method() != Method::GET && request.method() != Method::HEAD {
+    if !is_read {
         return error(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
     }
     match path {
         "/" => text(
             "text/plain; charset=utf-8",
-            "Trimtab admin\n\n/metrics      Prometheus exposition\n/api          what is seen live and over time, requests, routes, customers, teams, keys, budgets, usage, ledger, audit; /api/openapi.json describes it\n/health       liveness\n".to_owned(),
+            "Trimtab admin; open this address in a browser for the dashboard\n\n/metrics      Prometheus exposition\n/api          what is seen live and over time, requests, routes, customers, teams, keys, budgets, usage, ledger, audit; /api/openapi.json describes it\n/health       liveness\n".to_owned(),
         ),
         "/health" => text("application/json", json!({"status": "ok"}).to_string()),
         "/metrics" => scrape::answer(shared, plane.office.as_ref(), headers),

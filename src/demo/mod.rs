@@ -68,6 +68,9 @@ pub struct Options {
     /// Loopback address of the gateway, for requests by hand; an ephemeral port by default.
     #[arg(long)]
     pub listen: Option<SocketAddr>,
+    /// Loopback address of the dashboard; an ephemeral port by default.
+    #[arg(long)]
+    pub admin: Option<SocketAddr>,
 }
 
 /// Why there is no demo.
@@ -86,8 +89,8 @@ pub enum DemoError {
         most: f64,
     },
     /// The gateway would have been open to others, who need no credential in a demo.
-    #[error("--listen {0} is not on loopback; the demo asks nobody for a credential")]
-    Exposed(SocketAddr),
+    #[error("--{0} {1} is not on loopback; the demo asks nobody for a credential")]
+    Exposed(&'static str, SocketAddr),
     /// The gateway cannot start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -109,6 +112,7 @@ struct Plan {
     rate: f64,
     seed: u64,
     listen: SocketAddr,
+    admin: SocketAddr,
     view: View,
 }
 
@@ -137,15 +141,14 @@ impl Options {
                 Story::SECONDS / within("duration", seconds, least..=most)?
             }
         };
-        let listen = self.listen.unwrap_or((Ipv4Addr::LOCALHOST, 0).into());
-        if !listen.ip().is_loopback() {
-            return Err(DemoError::Exposed(listen));
-        }
+        let listen = on_loopback("listen", self.listen)?;
+        let admin = on_loopback("admin", self.admin)?;
         Ok(Plan {
             story: Story::new(speed),
             rate: within("rate", self.rate, RATES)?,
             seed: self.seed,
             listen,
+            admin,
             view,
         })
     }
@@ -158,6 +161,16 @@ impl Options {
         } else {
             View::Screen
         }
+    }
+}
+
+/// Where an option says, if that is on loopback; an ephemeral port there if it says nothing.
+fn on_loopback(option: &'static str, asked: Option<SocketAddr>) -> Result<SocketAddr, DemoError> {
+    let address = asked.unwrap_or((Ipv4Addr::LOCALHOST, 0).into());
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err(DemoError::Exposed(option, address))
     }
 }
 

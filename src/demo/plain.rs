@@ -53,6 +53,7 @@ impl<W: Write> Plain<W> {
             self.out,
             "Beside it the same {rate} requests/s go to a second set of them by static weights; seed {seed}"
         )?;
+        writeln!(self.out, "Dashboard at http://{}/", scene.admin)?;
         writeln!(self.out, "  {}\n", client::by_hand(scene.gateway))?;
         writeln!(self.out, "{LEGEND}\n")
     }

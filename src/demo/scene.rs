@@ -42,6 +42,8 @@ pub(super) struct Scene<'a> {
     pub(super) rate: f64,
     pub(super) seed: u64,
     pub(super) gateway: SocketAddr,
+    /// Where the dashboard is.
+    pub(super) admin: SocketAddr,
     pub(super) routes: [Standing; ROUTES],
     /// The gateway, then the twin.
     pub(super) sides: [SideScene; 2],

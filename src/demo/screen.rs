@@ -351,9 +351,15 @@ fn draw_chart(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>, graph: &Grap
 
 fn draw_foot(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let gateway = scene.gateway;
-    let by_hand = format!(" try it: POST http://{gateway}/v1/chat/completions, model {MODEL}");
-    frame.render_widget(Line::from(by_hand).dim(), area);
     let quit = Line::from(vec!["q".bold(), " ends ".dim()]);
+    let dashboard = format!(" dashboard: http://{}/", scene.admin);
+    let by_hand = format!(" try it: POST http://{gateway}/v1/chat/completions, model {MODEL}");
+    let room = usize::from(area.width).saturating_sub(quit.width());
+    let told = match dashboard.len() + by_hand.len() + 1 {
+        both if both <= room => format!("{dashboard};{by_hand}"),
+        _ => dashboard,
+    };
+    frame.render_widget(Line::from(told).dim(), area);
     frame.render_widget(quit.alignment(Alignment::Right), area);
 }
 
@@ -423,6 +429,7 @@ mod tests {
             rate: 40.0,
             seed: 7,
             gateway: ([127, 0, 0, 1], 8080).into(),
+            admin: ([127, 0, 0, 1], 9090).into(),
             routes,
             sides: Side::BOTH.map(|side| SideScene::of(&tally, side, at)),
             diary: &diary,

@@ -8,7 +8,7 @@
 //! - A run that is cut short still ends with every figure that was measured.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +54,7 @@ struct Stage {
     plan: Plan,
     begun: Time,
     address: SocketAddr,
+    admin: SocketAddr,
     tally: Tally,
     observer: Observer,
     diary: Diary,
@@ -105,6 +106,7 @@ fn beside(gateway: &Gateway, plan: Plan) -> Result<Summary, DemoError> {
         plan,
         begun,
         address: gateway.address,
+        admin: gateway.admin,
         tally: Tally::new(plan.story, window),
         observer: Observer::new(Arc::clone(&gateway.shared), window),
         diary: Diary::default(),
@@ -204,6 +206,7 @@ impl Stage {
             rate: self.plan.rate,
             seed: self.plan.seed,
             gateway: self.address,
+            admin: self.admin,
             routes: self.standings,
             sides: Side::BOTH.map(|side| SideScene::of(&self.tally, side, at)),
             diary: &self.diary,
@@ -253,7 +256,7 @@ fn config(plan: &Plan) -> Config {
             ..Server::default()
         },
         admin: Admin {
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            listen: plan.admin,
             ..Admin::default()
         },
         providers: CAST.iter().map(|actor| provider(actor.name)).collect(),

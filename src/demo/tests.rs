@@ -19,6 +19,7 @@ fn options() -> Options {
         seed: SEED,
         plain: true,
         listen: None,
+        admin: None,
     }
 }
 
@@ -64,7 +65,14 @@ fn what_cannot_be_played_is_refused() {
             listen,
             ..options()
         })
-        .contains("loopback")
+        .contains("--listen 0.0.0.0:80 is not on loopback")
+    );
+    assert!(
+        refused(Options {
+            admin: listen,
+            ..options()
+        })
+        .contains("--admin 0.0.0.0:80 is not on loopback")
     );
 }
 

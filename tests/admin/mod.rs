@@ -7,6 +7,7 @@ mod live;
 mod matrix;
 mod mistakes;
 mod openapi;
+mod page;
 mod schema;
 mod secrets;
 mod setting;
