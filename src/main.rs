@@ -93,6 +93,8 @@ enum Command {
     Usage(console::Usage),
     /// Shows who is live, from the file or made over the API.
     Diff(console::Diff),
+    /// Shows how the constants of `[scoring.shadow]` would have decided, and what they would have made of the traffic.
+    Shadow(console::Tried),
     /// Shows and empties the response cache, and says how often it is wrong.
     #[command(subcommand)]
     Cache(Cache),
@@ -143,6 +145,7 @@ fn main() -> ExitCode {
         Command::Budgets(options) => console(&console::Ask::Budgets(options)),
         Command::Usage(options) => console(&console::Ask::Usage(options)),
         Command::Diff(options) => console(&console::Ask::Diff(options)),
+        Command::Shadow(options) => console(&console::Ask::Tried(options)),
         Command::Cache(Cache::Show(options)) => console(&console::Ask::Kept(options)),
         Command::Cache(Cache::Evict(options)) => console(&console::Ask::Forget(options)),
         Command::Cache(Cache::Audit(options)) => study(&study::Study::Audit(options)),

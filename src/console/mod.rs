@@ -1,6 +1,6 @@
 //! How does an operator ask a running gateway from the command line?
 //!
-//! `trimtab keys`, `budgets`, `usage` and `diff` over the admin API: tables for people, JSON for programs.
+//! `trimtab keys`, `budgets`, `usage`, `diff`, `cache` and `shadow` over the admin API: tables for people, JSON for programs.
 //!
 //! # Invariants
 //! - Nothing is called but the admin plane that was named.
@@ -12,6 +12,7 @@ mod keys;
 mod money;
 mod options;
 mod remote;
+mod shadow;
 mod table;
 mod target;
 
@@ -19,7 +20,7 @@ use std::io;
 
 use serde_json::Value;
 
-pub use options::{Budgets, Diff, Forget, Kept, Key, Keys, Remote, Usage, What};
+pub use options::{Budgets, Diff, Forget, Kept, Key, Keys, Remote, Tried, Usage, What};
 
 use remote::Plane;
 
@@ -38,6 +39,8 @@ pub enum Ask {
     Kept(Kept),
     /// What is to be forgotten of them.
     Forget(Forget),
+    /// What other constants would have made of the traffic.
+    Tried(Tried),
 }
 
 /// What there is to say.
@@ -101,6 +104,7 @@ pub fn run(ask: &Ask) -> Result<Said, ConsoleError> {
         Ask::Diff(it) => &it.remote,
         Ask::Kept(it) => &it.remote,
         Ask::Forget(it) => &it.remote,
+        Ask::Tried(it) => &it.remote,
     };
     let target = target::target(remote, &|name| std::env::var(name).ok())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -115,6 +119,7 @@ pub fn run(ask: &Ask) -> Result<Said, ConsoleError> {
             Ask::Diff(it) => keys::diff(&plane, it).await?,
             Ask::Kept(it) => cache::show(&plane, it).await?,
             Ask::Forget(it) => cache::forget(&plane, it).await?,
+            Ask::Tried(it) => shadow::show(&plane, it).await?,
         };
         said.remarks.insert_str(0, &target.notes);
         Ok(said)

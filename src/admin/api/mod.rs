@@ -17,6 +17,7 @@ mod openapi;
 mod outgoing;
 mod refusal;
 mod routes;
+mod shadow;
 mod shown;
 mod standing;
 mod tenants;

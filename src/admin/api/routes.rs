@@ -15,7 +15,7 @@ use super::ask::{Ask, Form, LONGEST_PAGE, Param};
 use super::cache::{self, Counter};
 use super::call::{Desk, Reply};
 use super::refusal::Refusal;
-use super::{history, ledger, standing, tenants};
+use super::{history, ledger, shadow, standing, tenants};
 
 /// One thing that can be asked.
 #[derive(Clone, Debug)]
@@ -408,6 +408,10 @@ fn of_the_rest() -> Vec<Route> {
         Route {
             about: "Shows the state of every route.".to_owned(),
             ..asked("/api/routes", "list_routes", Gives::Object, Run::Plain(super::super::routes))
+        },
+        Route {
+            about: "Says how the constants of `[scoring.shadow]` would have decided a sample of the requests, and estimates what they would have made of them.".to_owned(),
+            ..asked("/api/shadow", "show_shadow", Gives::Object, Run::Plain(shadow::show))
         },
         Route {
             about: "This document.".to_owned(),

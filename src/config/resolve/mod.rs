@@ -79,6 +79,7 @@ pub(super) fn resolve(
     let admin = resolver.admin(&raw.admin, server.listen);
     let timeouts = resolver.timeouts(&raw.timeouts, "timeouts", Timeouts::default());
     let tuning = resolver.tuning(&raw.scoring, &raw.retry);
+    let shadow = resolver.shadow(&raw.scoring, tuning);
     let retry = resolver.retry(&raw.retry);
     let providers = resolver.providers(&raw.providers);
     resolver.stand_ins(&raw);
@@ -94,6 +95,7 @@ pub(super) fn resolve(
         timeouts,
         retry,
         tuning,
+        shadow,
         providers,
         models,
         cache,
