@@ -1,4 +1,4 @@
-//! The admin API: the life of keys, every mistake, who may ask, what is documented, and what is kept.
+//! The admin API: the life of keys, every mistake, who may ask, what is documented, what is kept, and what is tried.
 
 mod console;
 mod life;
@@ -8,6 +8,7 @@ mod mistakes;
 mod openapi;
 mod schema;
 mod secrets;
+mod shadow;
 
 use std::collections::BTreeMap;
 use std::path::Path;

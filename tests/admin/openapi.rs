@@ -110,6 +110,7 @@ fn every_route_answers_as_documented() {
             "/api/routes",
             "/api/cache",
             "/api/cache/audit",
+            "/api/shadow",
             "/api/openapi.json",
         ] {
             steps.push(("GET", path.to_owned(), path.to_owned(), Value::Null));
