@@ -269,8 +269,8 @@ impl Trace {
 }
 
 impl Shadow {
-    /// 0.05: one request in twenty, so that what asking costs stays below 100 ns for each request even among 64 routes; at 10 requests a second some 40 000 a day.
-    pub const SAMPLE: f32 = 0.05;
+    /// 0.03: asking takes 2.4 µs among 64 routes (0.6 among 16), so 73 ns (19) for each request in the mean; at 10 requests a second some 26,000 are asked a day.
+    pub const SAMPLE: f32 = 0.03;
 }
 
 impl LogLevel {

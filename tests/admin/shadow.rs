@@ -53,6 +53,11 @@ fn a_narrower_band_prefers_the_faster_route() {
             .map(|it| it["name"].as_str().unwrap())
             .collect();
         assert_eq!(names, ["draw.band", "draw.edge"]);
+        let band = &told["constants"][0];
+        assert_eq!(
+            (&band["live"], &band["shadow"]),
+            (&0.6.into(), &0.05.into())
+        );
         let model = &told["data"][0];
         assert_eq!(
             (&model["model"], &model["sampled"]),

@@ -1,7 +1,7 @@
 //! What is counted of the requests that a shadow was asked about, and what is told of it.
 //!
 //! Every thread adds to the same words; they are read at any time.
-//! Why not one tally a thread: one request in some twenty comes here, and a word is rarely fought over.
+//! Why not one tally a thread: one request in some thirty comes here, and a word is rarely fought over.
 //!
 //! # Invariants
 //! - A request is counted once when it is decided and at most once when it has ended.

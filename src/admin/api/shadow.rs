@@ -19,7 +19,7 @@ pub(super) fn show(shared: &Shared) -> String {
     };
     let models = serving.routing.models.iter().filter_map(model);
     json!({
-        "sample": shadow.sample,
+        "sample": plain(shadow.sample.into()),
         "constants": changes(&config.tuning, &shadow.tuning),
         "data": models.collect::<Vec<_>>(),
     })
@@ -31,9 +31,15 @@ fn changes(live: &Tuning, shadow: &Tuning) -> Vec<Value> {
     let differs = constants().iter().filter_map(|it| {
         let (of_live, of_shadow) = ((it.get)(live), (it.get)(shadow));
         let differs = of_live.to_bits() != of_shadow.to_bits();
-        differs.then(|| json!({"name": it.name, "live": of_live, "shadow": of_shadow}))
+        differs
+            .then(|| json!({"name": it.name, "live": plain(of_live), "shadow": plain(of_shadow)}))
     });
     differs.collect()
+}
+
+/// A number that is kept in single precision, as it was written.
+fn plain(value: f64) -> f64 {
+    (value as f32).to_string().parse().unwrap_or(value)
 }
 
 fn model(model: &Model) -> Option<Value> {
