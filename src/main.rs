@@ -97,6 +97,8 @@ enum Command {
     Top(console::Top),
     /// Shows the routes of a running gateway; drains, pins, releases and limits them.
     Routes(console::Routes),
+    /// Shows how the constants of `[scoring.shadow]` would have decided, and what they would have made of the traffic.
+    Shadow(console::Tried),
     /// Shows and empties the response cache, and says how often it is wrong.
     #[command(subcommand)]
     Cache(Cache),
@@ -153,6 +155,7 @@ fn main() -> ExitCode {
         Command::Diff(options) => console(&console::Ask::Diff(options)),
         Command::Top(options) => console(&console::Ask::Top(options)),
         Command::Routes(options) => console(&console::Ask::Routes(options)),
+        Command::Shadow(options) => console(&console::Ask::Tried(options)),
         Command::Cache(Cache::Show(options)) => console(&console::Ask::Kept(options)),
         Command::Cache(Cache::Evict(options)) => console(&console::Ask::Forget(options)),
         Command::Cache(Cache::Audit(options)) => study(&study::Study::Audit(options)),

@@ -47,6 +47,23 @@ fn select(criterion: &mut Criterion) {
     }
 }
 
+/// A selection with the shadow asked, to be compared with `select` of the same size.
+fn shadow(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("shadow");
+    for size in [4, 16, 64] {
+        let mut desk = Desk::with_shadow(size);
+        let counted = measure(|| {
+            for _ in 0..10_000 {
+                std::hint::black_box(desk.compare());
+            }
+        });
+        assert_eq!(counted.count_total, 0, "asking the shadow allocates");
+        group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
+            bencher.iter(|| desk.compare());
+        });
+    }
+}
+
 fn record(criterion: &mut Criterion) {
     let mut desk = Desk::new(16);
     let pick = desk.select();
@@ -95,5 +112,5 @@ fn together(desk: &Desk, threads: u64, turns: u64) -> Duration {
     all / u32::try_from(threads).unwrap_or(u32::MAX)
 }
 
-criterion_group!(benches, select, record, turn);
+criterion_group!(benches, select, shadow, record, turn);
 criterion_main!(benches);

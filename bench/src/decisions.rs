@@ -17,7 +17,8 @@ use scoring::affinity::Affinity;
 use scoring::cost::Rates;
 use scoring::outcome::Outcome;
 use scoring::route::{Ask, Attempt, End, Parent, Prior, Route, ToldLimits};
-use scoring::select::{Candidate, Decision, Pick, Pool, Tried, select};
+use scoring::select::{Candidate, Decision, Pick, Pool, Shadow, Tried, select, select_beside};
+use scoring::shadow::{End as Ended, Tally, Weight};
 use scoring::time::{Span, Time};
 use scoring::tuning::Tuning;
 
@@ -53,6 +54,8 @@ pub struct Desk {
     /// Whether every request has a home.
     in_session: bool,
     flights: VecDeque<Attempt<Arc<Route>>>,
+    /// Constants that are tried beside, and what is counted of them.
+    trial: Option<(Shadow, Tally)>,
 }
 
 impl Desk {
@@ -69,6 +72,16 @@ impl Desk {
         tuning.cost.ms_per_millidollar = 1.0;
         let mut desk = Self::under(candidates, tuning);
         desk.in_session = true;
+        desk
+    }
+
+    /// The same with constants that are tried beside: half of the band.
+    #[must_use]
+    pub fn with_shadow(candidates: usize) -> Self {
+        let mut tuning = Tuning::default();
+        tuning.draw.band /= 2.0;
+        let mut desk = Self::new(candidates);
+        desk.trial = Some((Shadow::new(&tuning), Tally::new(candidates)));
         desk
     }
 
@@ -108,6 +121,7 @@ impl Desk {
             turns: 0,
             in_session: false,
             flights: VecDeque::with_capacity(FLIGHTS + 1),
+            trial: None,
         };
         desk.warm_up();
         desk
@@ -124,6 +138,7 @@ impl Desk {
             turns: seed,
             in_session: self.in_session,
             flights: VecDeque::with_capacity(FLIGHTS + 1),
+            trial: None,
         };
         (0..FLIGHTS).for_each(|_| desk.turn());
         desk
@@ -166,6 +181,33 @@ impl Desk {
             self.now,
             &mut self.rng,
         ) {
+            Decision::Picked(pick) => Some(pick),
+            Decision::Shed { .. } | Decision::Exhausted => None,
+        }
+    }
+
+    /// Does what a request costs more that the shadow is asked about, and its usual selection: one whole comparison, counted at the decision and at the end.
+    pub fn compare(&mut self) -> Option<Pick> {
+        self.now = (self.now).plus(Span::from_micros(self.rng.random_range(STEP_US)));
+        self.turns += 1;
+        let (shadow, tally) = self.trial.as_ref()?;
+        let (decision, compared) = select_beside(
+            (&self.pool, shadow),
+            (&self.ask, &Tried::default()),
+            self.now,
+            &mut self.rng,
+            |index, live, shadow| tally.considered(index, live, shadow),
+        );
+        tally.decided(&compared);
+        if let Some(weight) = Weight::of(&compared) {
+            let end = Ended {
+                first_succeeded: true,
+                cost_ms: 812.5,
+                ttft_ms: Some(101.25),
+            };
+            tally.ended(weight, &end);
+        }
+        match decision {
             Decision::Picked(pick) => Some(pick),
             Decision::Shed { .. } | Decision::Exhausted => None,
         }

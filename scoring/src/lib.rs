@@ -25,6 +25,7 @@ pub mod refill;
 pub mod retry;
 pub mod route;
 pub mod select;
+pub mod shadow;
 pub mod time;
 pub mod tuning;
 pub mod walk;

@@ -62,7 +62,7 @@ pub use routes::{
 pub use rules::{CREDENTIALS, Condition, Rule};
 pub use schema::schema;
 pub use secret::Secret;
-pub use settings::{Admin, Config, Log, LogFormat, LogLevel, Server, Timeouts, Trace};
+pub use settings::{Admin, Config, Log, LogFormat, LogLevel, Server, Shadow, Timeouts, Trace};
 pub use tenants::{
     Allowance, Budget, Credential, Customer, Former, Kind, Pattern, RateLimits, Team, Tenant,
     Tenants, VirtualKey,

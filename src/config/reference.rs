@@ -127,6 +127,7 @@ impl<'r> Page<'r> {
 
     /// Says whether a key is a group of keys that has a heading of its own and needs no row.
     fn is_group(&self, key: &Value) -> bool {
+        let key = key["anyOf"].get(0).unwrap_or(key);
         let table = definition(self.root, key);
         self.root["properties"]["scoring"] == *key
             || key["$ref"].as_str().is_some_and(|name| {

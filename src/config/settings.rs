@@ -39,6 +39,8 @@ pub struct Config {
     pub retry: RetryPolicy,
     /// The constants of scoring; the budget of `[retry]` is its `retry` group.
     pub tuning: Tuning,
+    /// The constants that are tried beside them, if any are.
+    pub shadow: Option<Shadow>,
     /// Whom we call, in the order written.
     pub providers: Vec<Provider>,
     /// What clients may ask for, in the order written.
@@ -133,6 +135,15 @@ pub struct Timeouts {
     pub tail: Duration,
     /// Tokens per second below which a stream counts as stalled; 0 asks for none.
     pub min_tokens_per_second: u32,
+}
+
+/// Constants that are tried beside the live ones, without effect.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shadow {
+    /// All of them; those that are not tried are the live ones.
+    pub tuning: Tuning,
+    /// Share of the first attempts that are asked, above 0 and up to 1.
+    pub sample: f32,
 }
 
 /// The recording of decisions and outcomes, for replay.
@@ -266,6 +277,11 @@ impl Default for Timeouts {
 impl Trace {
     /// 8,192 records: a second of writing stalled at 5,000 requests/s, about 2 MB.
     pub const QUEUE: usize = 8_192;
+}
+
+impl Shadow {
+    /// 0.03: asking takes 2.4 µs among 64 routes (0.6 among 16), so 73 ns (19) for each request in the mean; at 10 requests a second some 26,000 are asked a day.
+    pub const SAMPLE: f32 = 0.03;
 }
 
 impl LogLevel {

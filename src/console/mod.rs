@@ -1,6 +1,6 @@
 //! How does an operator ask a running gateway from the command line?
 //!
-//! `trimtab keys`, `budgets`, `usage`, `diff`, `cache`, `routes`, `requests` and `why` over the admin API: tables for people, JSON for programs; and `trimtab top`, which follows it live.
+//! `trimtab keys`, `budgets`, `usage`, `diff`, `cache`, `routes`, `requests`, `why` and `shadow` over the admin API: tables for people, JSON for programs; and `trimtab top`, which follows it live.
 //!
 //! # Invariants
 //! - Nothing is called but the admin plane that was named.
@@ -14,6 +14,7 @@ mod options;
 mod remote;
 mod requests;
 mod routes;
+mod shadow;
 mod table;
 mod target;
 mod top;
@@ -23,7 +24,8 @@ use std::io;
 use serde_json::Value;
 
 pub use options::{
-    Budgets, Diff, Forget, Kept, Key, Keys, Remote, Requests, Routes, Steer, Top, Usage, What, Why,
+    Budgets, Diff, Forget, Kept, Key, Keys, Remote, Requests, Routes, Steer, Top, Tried, Usage,
+    What, Why,
 };
 
 use remote::Plane;
@@ -51,6 +53,8 @@ pub enum Ask {
     Top(Top),
     /// How routes stand, and what is done with them.
     Routes(Routes),
+    /// What other constants would have made of the traffic.
+    Tried(Tried),
 }
 
 /// What there is to say.
@@ -118,6 +122,7 @@ pub fn run(ask: &Ask) -> Result<Said, ConsoleError> {
         Ask::Why(it) => &it.remote,
         Ask::Top(it) => return top::run(it),
         Ask::Routes(it) => &it.remote,
+        Ask::Tried(it) => &it.remote,
     };
     let target = target::target(remote, &|name| std::env::var(name).ok())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -137,6 +142,7 @@ pub fn run(ask: &Ask) -> Result<Said, ConsoleError> {
             // It was run before: it has no answer that is awaited.
             Ask::Top(_) => Said::default(),
             Ask::Routes(it) => routes::run(&plane, it).await?,
+            Ask::Tried(it) => shadow::show(&plane, it).await?,
         };
         said.remarks.insert_str(0, &target.notes);
         Ok(said)

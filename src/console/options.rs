@@ -183,6 +183,14 @@ pub struct Kept {
     pub remote: Remote,
 }
 
+/// What the constants that are tried beside the live ones would have made of the traffic.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Tried {
+    /// Where.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
 /// What a running gateway is to forget.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Forget {

@@ -19,6 +19,7 @@ use super::payment;
 use super::plan::Plan;
 use super::respond::{Failed, TakenOn, Whole, explanation};
 use super::serving::Serving;
+use super::shadow;
 use crate::clock;
 use crate::dialects::classify::Remedy;
 use crate::dialects::failure::{Failure, Retry};
@@ -124,9 +125,7 @@ impl Course<'_> {
             .frugal
             .then(|| select::all_but_cheapest(&choice.pool, &ask, tried, now));
         let tried = cheap.as_ref().unwrap_or(tried);
-        let decision = life
-            .worker
-            .with_rng(|rng| select::select(&choice.pool, &ask, tried, now, rng));
+        let decision = shadow::decide(life, (model, choice), (&ask, tried), now);
         if life.explain || life.kept {
             explanation(life, (model, choice), (&ask, tried), &decision, now);
         }
@@ -266,6 +265,7 @@ impl Course<'_> {
         if life.attempts == 0 {
             // It was not this one that was chosen after all.
             life.p_select = None;
+            life.shadow = None;
         }
         let is_known = |it: &Failed| it.failure != Failure::NotAllowed;
         if !self.unpaid.as_deref().is_some_and(is_known) {

@@ -16,6 +16,7 @@ use scoring::time::{Span, Time};
 use super::cached::{Keeping, Status};
 use super::serving::{Serving, Wire};
 use super::session::Turn;
+use super::shadow;
 use super::story::{self, Legs};
 use super::worker::Worker;
 use crate::chat::Losses;
@@ -133,6 +134,8 @@ pub(super) struct Life {
     /// When the first content token came; streams only.
     pub(super) first_at: Option<Time>,
     pub(super) p_select: Option<f32>,
+    /// What the shadow said of it, if it was asked.
+    pub(super) shadow: Option<shadow::Asked>,
     pub(super) input_tokens: u32,
     /// The work that scoring was told instead of input tokens, where tokens measure nothing.
     pub(super) work: Option<u32>,
@@ -228,6 +231,7 @@ impl Life {
             ttft: None,
             first_at: None,
             p_select: None,
+            shadow: None,
             input_tokens: 0,
             work: None,
             output_tokens: 0,
@@ -340,6 +344,10 @@ impl Life {
         if self.was_answered() {
             handles.tokens_in.inc_by(u64::from(self.input_tokens));
             handles.tokens_out.inc_by(u64::from(self.output_tokens));
+        }
+        if let Some(asked) = self.shadow {
+            let first = self.first_failure.map(|(outcome, _)| outcome);
+            shadow::account(self, asked, first, took);
         }
         if let (Some(recorder), Some(model)) = (&self.worker.shared.recorder, self.model) {
             recorder.record(self.record(model, status, took));

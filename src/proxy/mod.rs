@@ -32,6 +32,7 @@ mod rescue;
 mod respond;
 mod serving;
 mod session;
+mod shadow;
 mod sign;
 mod story;
 mod till;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use scoring::ceiling::ToldLimits;
 use scoring::route::{Parent, Prior, Route};
+use scoring::shadow::Tally;
 use scoring::tuning::Tuning;
 
 use super::gate::Gate;
@@ -45,10 +46,18 @@ struct Built {
     route: Arc<Route>,
 }
 
+/// What a shadow has found out about a model, and what it was asked: live constants, its own, and the routes.
+struct Trial {
+    tunings: [Tuning; 2],
+    routes: Vec<Identity>,
+    tally: Arc<Tally>,
+}
+
 #[derive(Default)]
 struct Known {
     routes: HashMap<Identity, Built>,
     gates: HashMap<Box<str>, Arc<Gate>>,
+    trials: HashMap<Box<str>, Trial>,
     parents: HashMap<(String, String), Arc<Parent>>,
 }
 
@@ -106,6 +115,31 @@ impl Registry {
         Arc::clone(known.gates.entry(name.into()).or_default())
     }
 
+    /// What is counted of the shadow of the model of this name: what there is if live constants, the shadow's and the routes are the same, else anew.
+    pub(super) fn tally(
+        &self,
+        name: &str,
+        tunings: [Tuning; 2],
+        routes: impl Iterator<Item = Identity>,
+    ) -> Arc<Tally> {
+        let routes: Vec<Identity> = routes.collect();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(trial) = known.trials.get(name)
+            && trial.tunings == tunings
+            && trial.routes == routes
+        {
+            return Arc::clone(&trial.tally);
+        }
+        let tally = Arc::new(Tally::new(routes.len()));
+        let trial = Trial {
+            tunings,
+            routes,
+            tally: Arc::clone(&tally),
+        };
+        known.trials.insert(name.into(), trial);
+        tally
+    }
+
     /// All routes, in the order of their identities.
     #[must_use]
     pub fn all(&self) -> Vec<(Identity, Arc<Route>)> {
@@ -126,6 +160,9 @@ impl Registry {
             .routes
             .retain(|_, built| Arc::strong_count(&built.route) > 1);
         known.gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+        known
+            .trials
+            .retain(|_, trial| Arc::strong_count(&trial.tally) > 1);
     }
 }
 
@@ -196,6 +233,23 @@ mod tests {
         registry.prune();
         let anew = registry.route(&identity("a"), &limited, &other);
         assert_eq!(anew.steering(now).drained, None);
+    }
+
+    #[test]
+    fn a_shadow_counts_on_while_it_is_asked_the_same() {
+        let registry = Registry::default();
+        let (live, mut other) = (Tuning::default(), Tuning::default());
+        other.draw.band = 0.3;
+        let tally = |tunings, keys: &[&str]| {
+            registry.tally("m", tunings, keys.iter().map(|key| identity(key)))
+        };
+        let first = tally([live, other], &["a"]);
+        assert!(Arc::ptr_eq(&first, &tally([live, other], &["a"])));
+        assert!(!Arc::ptr_eq(&first, &tally([live, live], &["a"])));
+        assert!(!Arc::ptr_eq(&first, &tally([live, other], &["a", "b"])));
+        registry.prune();
+        let again = tally([live, other], &["a", "b"]);
+        assert_eq!(Arc::strong_count(&again), 2);
     }
 
     #[test]

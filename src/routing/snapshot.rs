@@ -11,7 +11,8 @@ use std::sync::Arc;
 use scoring::cost::Rates;
 use scoring::retry::RetryPolicy;
 use scoring::route::Route;
-use scoring::select::{Candidate, Pool};
+use scoring::select::{Candidate, Pool, Shadow};
+use scoring::shadow::Tally;
 
 use super::gate::Gate;
 use super::registry::{Identity, Registry};
@@ -43,6 +44,8 @@ pub struct Model {
     pub fallbacks: Vec<usize>,
     /// The model that takes prompts too long for this one.
     pub larger_context: Option<usize>,
+    /// What is counted of the constants that are tried beside the live ones, if any are.
+    pub tally: Option<Arc<Tally>>,
     /// What bounds its requests, if it is a workflow.
     pub gate: Option<Arc<Gate>>,
     /// The clocks of its attempts.
@@ -60,6 +63,8 @@ pub struct Choice {
     pub targets: Vec<usize>,
     /// What each is to the sessions that it serves.
     pub homes: Vec<Home>,
+    /// The constants that are tried beside the live ones, if any are.
+    pub shadow: Option<Shadow>,
 }
 
 /// What the tokens of a route cost; prices are somebody else's affair, here they are numbers.
@@ -174,7 +179,13 @@ fn build(
         }
     }
     let (choices, choice_of) = choices(config, &candidates, &targets, purposes);
+    let tally = config.shadow.map(|shadow| {
+        let tunings = [config.tuning, shadow.tuning];
+        let identities = targets.iter().map(|target| target.identity.clone());
+        registry.tally(&model.name, tunings, identities)
+    });
     Model {
+        tally,
         name: model.name.as_str().into(),
         pool: Pool::new(candidates, config.tuning),
         targets,
@@ -216,6 +227,7 @@ fn choices(
                     .map(|&it| Home::of(&targets[it].identity))
                     .collect(),
                 targets: able,
+                shadow: config.shadow.map(|shadow| Shadow::new(&shadow.tuning)),
             });
             choices.len() - 1
         })

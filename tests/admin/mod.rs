@@ -1,4 +1,4 @@
-//! The admin API: the life of keys, every mistake, who may ask, what is documented, what is kept, and how routes are steered.
+//! The admin API: the life of keys, every mistake, who may ask, what is documented, what is kept, what is tried, and how routes are steered.
 
 mod console;
 mod life;
@@ -11,6 +11,7 @@ mod page;
 mod schema;
 mod secrets;
 mod setting;
+mod shadow;
 mod steering;
 
 use std::collections::BTreeMap;

@@ -121,6 +121,7 @@ fn every_route_answers_as_documented() {
             "/api/cache",
             "/api/cache/audit",
             "/api/requests",
+            "/api/shadow",
             "/api/openapi.json",
         ] {
             steps.push(("GET", path.to_owned(), path.to_owned(), Value::Null));

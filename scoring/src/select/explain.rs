@@ -62,10 +62,15 @@ pub fn explain(pool: &Pool, ask: &Ask, tried: &Tried, now: Time) -> Explanation 
     let expected_output = pool.expected_output(ask);
     let asked = Asked::new(ask, expected_output, now, &pool.rules);
     let mut survey = Survey::<MOST_BLOCKS>::EMPTY;
-    survey.take(pool, &asked, tried);
+    survey.take(pool, &pool.rules, &asked, tried);
     let course = match due_probe(pool, &survey, ask, tried, now) {
         Some(index) => Course::One(index, Mode::Probe),
-        None => course(pool, &survey, &asked, (tried, Credit::ToCome)),
+        None => course(
+            (pool, pool.policy()),
+            &survey,
+            &asked,
+            (tried, Credit::ToCome),
+        ),
     };
     let candidates = pool
         .candidates()

@@ -14,15 +14,18 @@
 //! - A request without a session is decided as if there were none.
 //! - Exploration and probes never happen on a retry that has another choice, nor while a pin decides.
 
+mod account;
 mod block;
 mod explain;
 mod lanes;
 mod pool;
+mod shadow;
 mod survey;
 mod thrift;
 
 pub use explain::{Explained, Explanation, explain};
 pub use pool::{Candidate, MAX_CANDIDATES, Pool};
+pub use shadow::{Compared, Shadow, select_beside};
 pub use thrift::all_but_cheapest;
 
 use rand::{Rng, RngExt};
@@ -32,6 +35,7 @@ use crate::route::{Ask, Asked};
 use crate::rules::ticks;
 use crate::time::{Span, Time};
 
+use pool::Policy;
 use survey::Survey;
 
 /// Least time that a refused client is asked to wait: shorter would invite it back into the same full ceilings.
@@ -188,54 +192,75 @@ pub struct Pick {
     pub cost: Terms,
 }
 
+/// A request at the moment of its decision.
+#[derive(Clone, Copy, Debug)]
+struct Moment<'a> {
+    ask: &'a Ask,
+    tried: &'a Tried,
+    now: Time,
+}
+
 /// Chooses a candidate for `ask`.
 pub fn select(pool: &Pool, ask: &Ask, tried: &Tried, now: Time, rng: &mut impl Rng) -> Decision {
+    let moment = Moment { ask, tried, now };
     // Why several sizes: clearing 256 lines costs more than surveying four.
     match pool.candidates().len() {
-        0..=8 => select_among::<1>(pool, ask, tried, now, rng),
-        9..=16 => select_among::<2>(pool, ask, tried, now, rng),
-        17..=64 => select_among::<8>(pool, ask, tried, now, rng),
-        _ => select_among::<MOST_BLOCKS>(pool, ask, tried, now, rng),
+        0..=8 => select_among::<1>(pool, moment, rng),
+        9..=16 => select_among::<2>(pool, moment, rng),
+        17..=64 => select_among::<8>(pool, moment, rng),
+        _ => select_among::<MOST_BLOCKS>(pool, moment, rng),
     }
 }
 
-fn select_among<const N: usize>(
-    pool: &Pool,
-    ask: &Ask,
-    tried: &Tried,
-    now: Time,
-    rng: &mut impl Rng,
-) -> Decision {
+fn select_among<const N: usize>(pool: &Pool, moment: Moment<'_>, rng: &mut impl Rng) -> Decision {
+    let Moment { ask, tried, now } = moment;
     pool.refresh(now);
     let asked = Asked::new(ask, pool.expected_output(ask), now, &pool.rules);
     let mut survey = Survey::<N>::EMPTY;
-    survey.take(pool, &asked, tried);
+    survey.take(pool, &pool.rules, &asked, tried);
+    decide(pool, (&survey, &asked), moment, rng).0
+}
+
+/// Decides by a survey; also tells the course, of which the decision is one draw.
+#[inline(always)]
+fn decide<const N: usize>(
+    pool: &Pool,
+    (survey, asked): (&Survey<N>, &Asked),
+    Moment { ask, tried, now }: Moment<'_>,
+    rng: &mut impl Rng,
+) -> (Decision, Course) {
     if tried.is_empty() {
-        pool.earn(survey.best());
-        pass_over(pool, &survey);
+        pool.account.earn(survey.best(), &pool.rules.tuning.draw);
+        pass_over(pool, survey);
     }
-    if let Some(index) = due_probe(pool, &survey, ask, tried, now)
+    if let Some(index) = due_probe(pool, survey, ask, tried, now)
         && pool.candidates()[index].route.claim_probe(now, &pool.rules)
     {
-        return Decision::Picked(pick(pool, &survey, index, 1.0, Mode::Probe));
+        let picked = Decision::Picked(pick(pool, survey, index, 1.0, Mode::Probe));
+        return (picked, Course::One(index, Mode::Probe));
     }
-    let course = course(pool, &survey, &asked, (tried, Credit::Earned));
-    match course {
+    let course = course(
+        (pool, pool.policy()),
+        survey,
+        asked,
+        (tried, Credit::Earned),
+    );
+    let decision = match course {
         Course::Shed(reason) => Decision::Shed {
-            retry_after: room_after(pool, &survey, &asked),
+            retry_after: room_after(pool, survey, asked),
             reason,
         },
         Course::Exhausted => Decision::Exhausted,
-        Course::One(index, mode) => Decision::Picked(pick(pool, &survey, index, 1.0, mode)),
+        Course::One(index, mode) => Decision::Picked(pick(pool, survey, index, 1.0, mode)),
         Course::Pinned { total } => {
-            let index = drawn_pinned(pool, &survey, rng.random::<f32>() * total);
-            let propensity = course.propensity(index, pool, &survey);
-            Decision::Picked(pick(pool, &survey, index, propensity, Mode::Pinned))
+            let index = drawn_pinned(pool, survey, rng.random::<f32>() * total);
+            let propensity = course.propensity(index, pool, survey);
+            Decision::Picked(pick(pool, survey, index, propensity, Mode::Pinned))
         }
         Course::Draw { explore, follow } => {
-            let target =
-                explore.filter(|it| rng.random::<f32>() < it.chance && pool.pay(it.price_ms));
-            let (index, mode) = match (target, follow) {
+            let explored =
+                |it: &Target| rng.random::<f32>() < it.chance && pool.account.pay(it.price_ms);
+            let (index, mode) = match (explore.filter(explored), follow) {
                 (Some(Target { index, .. }), _) => (index, Mode::Explored),
                 (None, Some(index)) => (index, Mode::Followed),
                 (None, None) => (
@@ -243,10 +268,11 @@ fn select_among<const N: usize>(
                     Mode::Normal,
                 ),
             };
-            let propensity = course.propensity(index, pool, &survey);
-            Decision::Picked(pick(pool, &survey, index, propensity, mode))
+            let propensity = course.propensity(index, pool, survey);
+            Decision::Picked(pick(pool, survey, index, propensity, mode))
         }
-    }
+    };
+    (decision, course)
 }
 
 /// Whether a pick's share of the exploration is saved already, or would be if it were made.
@@ -322,7 +348,7 @@ impl Course {
 }
 
 fn course<const N: usize>(
-    pool: &Pool,
+    (pool, policy): (&Pool, Policy<'_>),
     survey: &Survey<N>,
     asked: &Asked,
     (tried, credit): (&Tried, Credit),
@@ -333,12 +359,23 @@ fn course<const N: usize>(
             total: weights.sum(),
         };
     }
+    let draw = &policy.rules.tuning.draw;
+    let may_explore = survey.band > 0
+        && tried.is_empty()
+        && policy.account.can_explore(survey.best(), credit, draw);
+    let stalest = may_explore
+        .then(|| survey.stalest(pool, policy.rules, asked))
+        .flatten();
+    let explore = stalest.and_then(|index| target(policy, survey, (index, credit)));
+    course_with(survey, explore)
+}
+
+/// The course, given what it may explore.
+fn course_with<const N: usize>(survey: &Survey<N>, explore: Option<Target>) -> Course {
     if survey.band > 0 {
-        let may_explore = tried.is_empty() && pool.can_explore(survey.best(), credit);
-        let stalest = may_explore.then(|| survey.stalest(pool, asked)).flatten();
         return Course::Draw {
             follow: survey.follows(),
-            explore: stalest.and_then(|index| target(pool, survey, (index, credit))),
+            explore,
         };
     }
     if let Some(index) = survey.least_utilised(Gate::Hot) {
@@ -363,15 +400,16 @@ fn course<const N: usize>(
 /// A route dearer than `1 + explore_cap` times the best is charged less than it costs: it would otherwise never be seen again.
 /// Why by cost: a twentieth of the picks may be images that take as long as all the rest; bounded by their number, exploring a slow route would cost them a tenth of their time.
 fn target<const N: usize>(
-    pool: &Pool,
+    policy: Policy<'_>,
     survey: &Survey<N>,
     (index, credit): (usize, Credit),
 ) -> Option<Target> {
-    let draw = &pool.rules.tuning.draw;
+    let draw = &policy.rules.tuning.draw;
     let best = survey.best();
     let excess = survey.cost(index) - best;
     let price_ms = excess.clamp(best, best * draw.explore_cap.max(1.0));
-    pool.affords(price_ms, (best, credit)).then_some(Target {
+    let affords = policy.account.affords(price_ms, (best, credit), draw);
+    affords.then_some(Target {
         index,
         chance: draw.explore_chance,
         price_ms,

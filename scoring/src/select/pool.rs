@@ -2,7 +2,6 @@
 //!
 //! # Invariants
 //! - At most [`MAX_CANDIDATES`]; weights are positive and finite.
-//! - What exploration is charged never exceeds `explore` of what the best candidates cost, and one µs a pick.
 
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use crate::rules::Rules;
 use crate::time::Time;
 use crate::tuning::Tuning;
 
-use super::Credit;
+use super::account::Account;
 
 /// Most candidates of one pool.
 pub const MAX_CANDIDATES: usize = 256;
@@ -38,13 +37,19 @@ pub struct Candidate {
     pub rates: Rates,
 }
 
+/// What decisions go by: the live one's or a shadow's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Policy<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) account: &'a Account,
+}
+
 /// The candidates of one model.
 #[derive(Debug)]
 pub struct Pool {
     candidates: Vec<Candidate>,
     pub(super) rules: Rules,
-    /// Cost saved up for exploration, in µs; at most about `explore_cap` of the best cost that was seen.
-    saved: Word,
+    pub(super) account: Account,
     /// Tick of the last refresh of `outputs`.
     refreshed: Word,
     /// Mean output tokens of an answer over the candidates, by class; a statistic.
@@ -60,7 +65,7 @@ impl Pool {
         let pool = Self {
             candidates,
             rules: Rules::new(&tuning),
-            saved: Word::new(0),
+            account: Account::default(),
             refreshed: Word::new(0),
             outputs: core::array::from_fn(|_| AtomicU32::new(1)),
         };
@@ -132,44 +137,11 @@ impl Pool {
         }
     }
 
-    /// Earns the exploration's share of one pick, whose best candidate costs `best_ms`.
-    pub(super) fn earn(&self, best_ms: f32) {
-        let draw = &self.rules.tuning.draw;
-        let most = micros(best_ms * draw.explore_cap);
-        if draw.explore > 0.0 && self.saved.load() < most {
-            self.saved.fetch_add(micros(best_ms * draw.explore).max(1));
+    /// What its own decisions go by.
+    pub(super) fn policy(&self) -> Policy<'_> {
+        Policy {
+            rules: &self.rules,
+            account: &self.account,
         }
     }
-
-    /// Whether an exploration of at least `best_ms` could be paid for.
-    pub(super) fn can_explore(&self, best_ms: f32, credit: Credit) -> bool {
-        self.rules.tuning.draw.explore > 0.0 && self.affords(best_ms, (best_ms, credit))
-    }
-
-    /// Whether an exploration at `price_ms` could be paid for, where the best candidate costs `best_ms`.
-    pub(super) fn affords(&self, price_ms: f32, (best_ms, credit): (f32, Credit)) -> bool {
-        let draw = &self.rules.tuning.draw;
-        let saved = self.saved.load();
-        let saved = match credit {
-            Credit::ToCome if saved < micros(best_ms * draw.explore_cap) => {
-                saved + micros(best_ms * draw.explore).max(1)
-            }
-            _ => saved,
-        };
-        saved >= micros(price_ms)
-    }
-
-    /// Pays for one exploration; false if another was faster.
-    pub(super) fn pay(&self, price_ms: f32) -> bool {
-        let price = micros(price_ms);
-        let paid = self
-            .saved
-            .update(|held| if held >= price { held - price } else { held });
-        paid.is_some_and(|swap| swap.before != swap.after)
-    }
-}
-
-/// Milliseconds in whole µs; at most 10¹², so that sums stay far from wrapping.
-fn micros(ms: f32) -> u64 {
-    ((ms * 1e3) as u64).min(1_000_000_000_000)
 }

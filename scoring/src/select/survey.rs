@@ -64,18 +64,18 @@ impl<const N: usize> Survey<N> {
         home: None,
     };
 
-    /// Looks at every candidate of `pool` for the request.
+    /// Looks at every candidate of `pool` for the request, by these rules.
     ///
     /// Why in place: returned, it would be copied.
     #[inline(always)]
-    pub(super) fn take(&mut self, pool: &Pool, asked: &Asked, tried: &Tried) {
+    pub(super) fn take(&mut self, pool: &Pool, rules: &Rules, asked: &Asked, tried: &Tried) {
         self.len = pool.candidates().len().min(N * LANES);
-        self.look(pool, asked, tried);
-        self.succeed(&pool.rules);
+        self.look(pool, rules, asked, tried);
+        self.succeed(rules);
         if let Some(affinity) = asked.affinity {
-            self.welcome(affinity, pool, asked);
+            self.welcome(affinity, pool, rules, asked);
         }
-        self.weigh(&pool.rules);
+        self.weigh(rules);
     }
 
     /// The blocks that hold a candidate.
@@ -89,11 +89,11 @@ impl<const N: usize> Survey<N> {
 
     /// The first pass: what each route says of itself.
     #[inline(always)]
-    fn look(&mut self, pool: &Pool, asked: &Asked, tried: &Tried) {
+    fn look(&mut self, pool: &Pool, rules: &Rules, asked: &Asked, tried: &Tried) {
         let mut lanes = Lanes::EMPTY;
         let mut measured = true;
         for (block, candidates) in self.blocks.iter_mut().zip(pool.candidates().chunks(LANES)) {
-            block.look(&mut lanes, candidates, asked, &pool.rules);
+            block.look(&mut lanes, candidates, asked, rules);
             measured &= block.is_measured();
         }
         if !tried.is_empty() {
@@ -141,9 +141,9 @@ impl<const N: usize> Survey<N> {
 
     /// Takes what its kept tokens save off the cost of the session's last route, unless there is anything the matter with that.
     #[inline(never)]
-    fn welcome(&mut self, affinity: Affinity, pool: &Pool, asked: &Asked) {
+    fn welcome(&mut self, affinity: Affinity, pool: &Pool, rules: &Rules, asked: &Asked) {
         let index = affinity.candidate;
-        let part = pool.rules.tuning.cost.affinity;
+        let part = rules.tuning.cost.affinity;
         if index >= self.len || part <= 0.0 || !asked.class.decodes() {
             return;
         }
@@ -159,7 +159,7 @@ impl<const N: usize> Survey<N> {
             per_input_us: route.model(asked.class).per_input_us,
             drift: reading.drift,
             failure: reading.failure,
-            price_ms: rates.saved_ms(tokens, &pool.rules.tuning.cost),
+            price_ms: rates.saved_ms(tokens, &rules.tuning.cost),
         };
         let saved_ms = affinity::saved_ms(&warmth, part);
         if saved_ms > 0.0 {
@@ -215,6 +215,11 @@ impl<const N: usize> Survey<N> {
 
     fn least_of_all(&self) -> f32 {
         self.least_cost(|_| true).unwrap_or(f32::MAX)
+    }
+
+    /// How many candidates.
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 
     pub(super) fn saw(&self, gate: Gate) -> bool {
@@ -341,8 +346,8 @@ impl<const N: usize> Survey<N> {
     }
 
     /// The candidate worth exploring: usable, outside the band and its edge or hardly drawn, and longest without a sample.
-    pub(super) fn stalest(&self, pool: &Pool, asked: &Asked) -> Option<usize> {
-        let stale = pool.rules.explore_stale;
+    pub(super) fn stalest(&self, pool: &Pool, rules: &Rules, asked: &Asked) -> Option<usize> {
+        let stale = rules.explore_stale;
         let aged = (0..self.len)
             .filter(|&i| self.gate(i).is_cold())
             .filter_map(|i| {

@@ -16,7 +16,7 @@ pub fn all_but_cheapest(pool: &Pool, ask: &Ask, tried: &Tried, now: Time) -> Tri
     let output = pool.expected_output(ask);
     let asked = Asked::new(ask, output, now, &pool.rules);
     let mut survey = Survey::<MOST_BLOCKS>::EMPTY;
-    survey.take(pool, &asked, tried);
+    survey.take(pool, &pool.rules, &asked, tried);
     if survey.is_pinned() {
         return *tried;
     }

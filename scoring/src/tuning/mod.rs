@@ -7,12 +7,14 @@
 //! - A checked tuning makes every formula of the crate finite.
 
 mod check;
+mod choice;
 mod constants;
 mod defaults;
 
 use crate::time::Span;
 
 pub use check::TuningError;
+pub use choice::acts_on_choice;
 pub use constants::{Constant, Unit, constant, constants};
 
 /// The constants of the model.

@@ -4,14 +4,13 @@
 //!
 //! # Invariants
 //! - A row is judged only if the first route, its chance and the request's whole cost are known; what is left out is counted by reason.
-//! - Costs are the simulator's: time to the end, [`FAILED_MS`] for each failed attempt, [`LOST_MS`] for a request that nobody answered.
+//! - Costs are the simulator's, as [`toll_ms`] sums them.
 
 use scoring::Outcome;
+use scoring::shadow::toll_ms;
 use scoring::time::Span;
 use serde::Serialize;
 
-use crate::measure::FAILED_MS;
-use crate::scenario::LOST_MS;
 use crate::trace::{Request, Seen, Trace};
 
 /// One attempt, as far as it was recorded.
@@ -265,7 +264,7 @@ fn row(request: &Request, seen: &Seen, first: Option<usize>, last: Option<usize>
         Outcome::Canceled => Err(Unjudged::Canceled),
         _ if row.first.is_none() => Err(Unjudged::NoFirst),
         _ if row.chance.is_none() => Err(Unjudged::NoChance),
-        _ => Ok(cost(total, attempts, outcome)),
+        _ => Ok(toll_ms(total, attempts, outcome == Outcome::Success)),
     };
     row
 }
@@ -279,13 +278,6 @@ fn first_leg(request: &Request, seen: &Seen, route: Option<usize>) -> Option<Leg
         outcome: seen.first_outcome?,
         output: 0,
     })
-}
-
-fn cost(total: Span, attempts: u32, outcome: Outcome) -> f64 {
-    let answered = outcome == Outcome::Success;
-    let failures = attempts - u32::from(answered);
-    let lost = if answered { 0.0 } else { LOST_MS };
-    total.as_millis_f64() + FAILED_MS * f64::from(failures) + lost
 }
 
 /// How the last attempt ended; by its status where nothing more is told.

@@ -3,16 +3,14 @@
 //! # Invariants
 //! - Only recorded chances are believed, and these only as far as the recorded choices agree with them.
 
+use scoring::shadow::{
+    LEAST_EFFECTIVE, LEAST_EFFECTIVE_SHARE, UNSUPPORTED_MOST as MASS, effective,
+};
+
 use super::Refusal;
 use super::estimate::RouteSupport;
 use super::fitted::Fitted;
 
-/// Least effective sample size.
-const LEAST_EFFECTIVE: f64 = 100.0;
-/// The same as a part of the judged requests.
-const LEAST_SHARE: f64 = 0.02;
-/// The policy's mass on what was not recorded that is put up with.
-const MASS: f64 = 0.05;
 /// Recorded choices of a route below which nothing is known of it.
 const LEAST_LOGGED: u64 = 20;
 /// Chances from here on leave no room for another choice.
@@ -68,11 +66,7 @@ impl Support {
 
     /// `(Σw)²/Σw²`.
     pub(super) fn effective(&self) -> f64 {
-        if self.squares > 0.0 {
-            self.weights * self.weights / self.squares
-        } else {
-            0.0
-        }
+        effective(self.weights, self.squares)
     }
 
     /// The policy's mass on choices that were certain not to be made; 0..=1.
@@ -117,7 +111,7 @@ impl Support {
                 mass: 100.0 * self.unsupported(),
             });
         }
-        let needed = LEAST_EFFECTIVE.max(LEAST_SHARE * count);
+        let needed = LEAST_EFFECTIVE.max(LEAST_EFFECTIVE_SHARE * count);
         if self.effective() < needed {
             return Err(Refusal::Thin {
                 route: self.rarest().map(name).unwrap_or_default(),

@@ -22,8 +22,8 @@ use crate::scenario::Scenario;
 use crate::trace::Request;
 use crate::world::{Expected, Fate, START, Truth, World, price};
 
-/// What a failed attempt costs, in ms; as `scoring`'s δ.
-pub(crate) const FAILED_MS: f64 = 1_000.0;
+pub(crate) use scoring::shadow::FAILED_MS;
+
 /// How far above the best a route may cost and still count as equal; as `scoring`'s band.
 pub(crate) const BAND: f64 = 0.15;
 /// How far above the least a chance of failure may be and still count as equal.

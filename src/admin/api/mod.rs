@@ -20,6 +20,7 @@ mod refusal;
 mod routes;
 mod seen;
 mod setting;
+mod shadow;
 mod shown;
 mod standing;
 mod steer;

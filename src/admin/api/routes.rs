@@ -20,7 +20,7 @@ use super::call::{Desk, Reply};
 use super::refusal::Refusal;
 use super::seen::{self, View};
 use super::steer::{self, Wheel};
-use super::{history, ledger, records, setting, standing, tenants};
+use super::{history, ledger, records, setting, shadow, standing, tenants};
 
 /// One thing that can be asked.
 #[derive(Clone, Debug)]
@@ -450,6 +450,10 @@ fn of_the_rest() -> Vec<Route> {
         Route {
             about: "Shows the state of every route.".to_owned(),
             ..asked("/api/routes", "list_routes", Gives::Object, Run::Plain(super::super::routes))
+        },
+        Route {
+            about: "Says how the constants of `[scoring.shadow]` would have decided a sample of the requests, and estimates what they would have made of them.".to_owned(),
+            ..asked("/api/shadow", "show_shadow", Gives::Object, Run::Plain(shadow::show))
         },
         Route {
             about: "This document.".to_owned(),

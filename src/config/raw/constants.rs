@@ -13,6 +13,7 @@ use scoring::tuning::Tuning;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::settings::Shadow;
 use super::super::units::{shortest, written_span};
 use super::super::written::{At, Period};
 
@@ -138,6 +139,44 @@ pub(in crate::config) struct RawScoring {
     draw: RawDraw,
     /// Rate limits learned from headers and refusals.
     ceiling: RawCeiling,
+    /// Constants that are tried beside these, on the same statistics and without effect; none unless this table is written.
+    pub(in crate::config) shadow: Option<RawShadow>,
+}
+
+/// Constants that are tried beside the live ones: a sample of first attempts is asked how it would have been decided under them, and nothing else is done. What is not written is as in `[scoring]`. Of the constants those can be tried that act on a choice alone: `fast_prior` and `benefit` of `error`, `risk` and `dead_zone` of `latency`, all of `cost` but `full_from`, and all of `draw`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "ScoringShadow")]
+pub(in crate::config) struct RawShadow {
+    /// Share of the first attempts that are asked, up to 1.
+    #[schemars(range(max = 1), extend("default" = shortest(Shadow::SAMPLE), "exclusiveMinimum" = 0))]
+    pub(in crate::config) sample: Option<At<f64>>,
+    /// As `[scoring.error]`.
+    error: RawError,
+    /// As `[scoring.latency]`.
+    latency: RawLatency,
+    /// As `[scoring.circuit]`.
+    circuit: RawCircuit,
+    /// As `[scoring.cost]`.
+    cost: RawCost,
+    /// As `[scoring.draw]`.
+    draw: RawDraw,
+    /// As `[scoring.ceiling]`.
+    ceiling: RawCeiling,
+}
+
+impl RawShadow {
+    /// Lists what the file changes against the live constants.
+    pub(in crate::config) fn overrides(&self) -> Vec<Override> {
+        let mut list = Vec::new();
+        self.error.overrides(&mut list);
+        self.latency.overrides(&mut list);
+        self.circuit.overrides(&mut list);
+        self.cost.overrides(&mut list);
+        self.draw.overrides(&mut list);
+        self.ceiling.overrides(&mut list);
+        list
+    }
 }
 
 impl RawScoring {
@@ -383,7 +422,8 @@ mod tests {
         let root = schema::value();
         let scoring = schema::definition(&root, &root["properties"]["scoring"]);
         let mut written = BTreeSet::new();
-        for (group, table) in scoring["properties"].as_object().into_iter().flatten() {
+        let groups = scoring["properties"].as_object().into_iter().flatten();
+        for (group, table) in groups.filter(|(group, _)| *group != "shadow") {
             let table = schema::definition(&root, table);
             for (field, _) in table["properties"].as_object().into_iter().flatten() {
                 written.insert(format!("{group}.{field}"));

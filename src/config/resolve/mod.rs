@@ -80,6 +80,7 @@ pub(super) fn resolve(
     let admin = resolver.admin(&raw.admin, server.listen);
     let timeouts = resolver.timeouts(&raw.timeouts, "timeouts", Timeouts::default());
     let tuning = resolver.tuning(&raw.scoring, &raw.retry);
+    let shadow = resolver.shadow(&raw.scoring, tuning);
     let retry = resolver.retry(&raw.retry);
     let providers = resolver.providers(&raw.providers);
     resolver.stand_ins(&raw);
@@ -99,6 +100,7 @@ pub(super) fn resolve(
         timeouts,
         retry,
         tuning,
+        shadow,
         providers,
         models,
         cache,

@@ -8,20 +8,51 @@
 
 use scoring::retry::RetryPolicy;
 use scoring::time::Span;
-use scoring::tuning::{Tuning, TuningError};
+use scoring::tuning::{Tuning, TuningError, acts_on_choice};
 
 use super::super::raw::{Override, RawModelRetry, RawRetry, RawScoring};
 use super::super::report::Problem;
+use super::super::settings::Shadow;
 use super::super::units::written_span;
 use super::super::written::{At, Period};
 use super::Resolver;
 
 impl Resolver<'_, '_> {
     pub(super) fn tuning(&mut self, raw: &RawScoring, retry: &RawRetry) -> Tuning {
-        let mut overrides = raw.overrides();
+        let mut start = Tuning::default();
+        budget(retry, &mut start);
+        self.changed(start, raw.overrides(), "scoring")
+    }
+
+    /// What is tried beside `live`.
+    pub(super) fn shadow(&mut self, raw: &RawScoring, live: Tuning) -> Option<Shadow> {
+        let raw = raw.shadow.as_ref()?;
+        let (tried, others): (Vec<_>, Vec<_>) = raw
+            .overrides()
+            .into_iter()
+            .partition(|change| acts_on_choice(change.name));
+        for Override { name, span, .. } in others {
+            let path = format!("scoring.shadow.{name}");
+            let message = format!(
+                "{path} shapes what is recorded, so it cannot be tried on what the live constants record"
+            );
+            let help = "expected it in a replay: `trimtab replay --config` with the value in [scoring], or `trimtab tune`";
+            self.source
+                .report(Problem::new(path, span, message).expected(help));
+        }
+        Some(Shadow {
+            tuning: self.changed(live, tried, "scoring.shadow"),
+            sample: raw
+                .sample
+                .as_ref()
+                .map_or(Shadow::SAMPLE, |at| at.value as f32),
+        })
+    }
+
+    /// `start` with the changes put in that its formulae can bear; the others are reported.
+    fn changed(&mut self, start: Tuning, mut overrides: Vec<Override>, table: &str) -> Tuning {
         loop {
-            let mut tuning = Tuning::default();
-            budget(retry, &mut tuning);
+            let mut tuning = start;
             for change in &overrides {
                 (change.apply)(&mut tuning);
             }
@@ -38,14 +69,14 @@ impl Resolver<'_, '_> {
                     .position(|change| same_group(change.name, error.field))
             };
             let Some(index) = named.or_else(related) else {
-                return Tuning::default();
+                return start;
             };
             let change = overrides.remove(index);
-            self.out_of_range(&change, &error);
+            self.out_of_range(&change, &error, table);
         }
     }
 
-    fn out_of_range(&mut self, change: &Override, error: &TuningError) {
+    fn out_of_range(&mut self, change: &Override, error: &TuningError, table: &str) {
         let TuningError {
             field,
             value,
@@ -54,12 +85,12 @@ impl Resolver<'_, '_> {
         } = error;
         let Override { name, unit, .. } = change;
         let message = if name == field {
-            format!("scoring.{field} is out of range")
+            format!("{table}.{field} is out of range")
         } else {
-            format!("scoring.{name} puts {field}, {value}{unit}, out of its range")
+            format!("{table}.{name} puts {field}, {value}{unit}, out of its range")
         };
         self.source.report(
-            Problem::new(format!("scoring.{name}"), change.span.clone(), message)
+            Problem::new(format!("{table}.{name}"), change.span.clone(), message)
                 .expected(format!("expected {field} from {min} to {max}{unit}")),
         );
     }

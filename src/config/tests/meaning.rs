@@ -253,6 +253,63 @@ fn constants_of_scoring_are_taken_over() {
 }
 
 #[test]
+fn a_shadow_is_the_live_constants_with_its_own_put_in() {
+    use super::super::Shadow;
+    assert_eq!(valid(LEAST).shadow, None);
+    let text = format!(
+        "{LEAST}
+        [scoring.draw]
+        edge = 0.2
+        [scoring.circuit]
+        probes = 2
+        [retry]
+        budget_ratio = 0.25
+        [scoring.shadow]
+        sample = 0.5
+        [scoring.shadow.draw]
+        band = 0.3
+        explore_stale = \"2s\""
+    );
+    let config = valid(&text);
+    let mut tuning = config.tuning;
+    tuning.draw.band = 0.3;
+    tuning.draw.explore_stale = scoring::time::Span::from_secs(2);
+    let sample = 0.5;
+    assert_eq!(config.shadow, Some(Shadow { tuning, sample }));
+    let equal = valid(&format!("{LEAST}\n[scoring.shadow]")).shadow.unwrap();
+    assert_eq!(equal.tuning, scoring::tuning::Tuning::default());
+    assert!((equal.sample - Shadow::SAMPLE).abs() < 1e-9);
+}
+
+/// Every mistake of a shadow is told, each at its line.
+#[test]
+fn all_mistakes_of_a_shadow_are_told_together() {
+    let text = format!(
+        "{LEAST}
+        [scoring.shadow.draw]
+        band = -1.0
+        explore = 0.5
+        [scoring.shadow.error]
+        tau_fast = \"1s\"
+        [scoring.shadow.cost]
+        full_from = 0.97"
+    );
+    let report = super::refused(&text).render(super::Paint::Plain);
+    for told in [
+        "draw.band",
+        "draw.explore",
+        "error.tau_fast",
+        "cost.full_from",
+    ] {
+        assert!(
+            report.contains(&format!("scoring.shadow.{told}")),
+            "{report}"
+        );
+    }
+    assert!(report.contains("trimtab tune"), "{report}");
+}
+
+#[test]
 fn values_come_from_the_environment() {
     let text = format!("{LEAST}\n[server]\nlisten = \"${{HOST}}:80${{REST}}\"\ntoken = \"a$$b\"");
     let config = parse_with(&text, &[("HOST", "0.0.0.0"), ("REST", "81")]).unwrap();

@@ -41,6 +41,30 @@ const MISTAKES: &[(&str, &str)] = &[
         "[scoring.circuit]\nopen_base = \"9s\"",
         "scoring.circuit.open_base puts circuit.open_cap, 8 s, out of its range",
     ),
+    (
+        "[scoring.shadow.draw]\nband = -1.0",
+        "scoring.shadow.draw.band is out of range",
+    ),
+    (
+        "[scoring.shadow.circuit]\nthreshold = 5.0",
+        "scoring.shadow.circuit.threshold shapes what is recorded, so it cannot be tried on what the live constants record",
+    ),
+    (
+        "[scoring.cost]\nhot_from = 0.9\n[scoring.shadow.cost]\nbusy_from = 0.95",
+        "scoring.shadow.cost.busy_from puts cost.hot_from, 0.8999999761581421, out of its range",
+    ),
+    (
+        "[scoring.shadow]\nsample = 0.0",
+        "sample is out of range: 0.0",
+    ),
+    (
+        "[scoring.shadow]\nsample = 1.5",
+        "sample is out of range: 1.5",
+    ),
+    (
+        "[scoring.shadow]\nsampel = 0.5",
+        "unknown key \"sampel\", did you mean \"sample\"?",
+    ),
     ("[trace]\nqueue = 5", "trace lacks the key \"path\""),
     ("[trace]\npath = \"\"", "\"\" is not a valid path"),
     (

@@ -19,8 +19,8 @@ use crate::measure;
 use faults::incident;
 use traffic::requests;
 
-/// What a request that nobody answered costs unless the file says otherwise: 10 s, ten failed attempts.
-pub(crate) const LOST_MS: f64 = 10_000.0;
+/// What a request that nobody answered costs unless the file says otherwise.
+pub(crate) use scoring::shadow::LOST_MS;
 
 /// Most routes of one model, as in `scoring`.
 const MOST_ROUTES: usize = scoring::select::MAX_CANDIDATES;
