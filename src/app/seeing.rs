@@ -8,12 +8,11 @@ use std::path::Path;
 use scoring::time::Time;
 use serde_json::{Map, Value, json};
 
-use crate::clock;
 use crate::observe::events::{Event, Kind};
 use crate::observe::watch::Scene;
 use crate::proxy::{Serving, Shared};
 
-use super::ReloadError;
+use super::{ReloadError, unix_us};
 
 /// Characters of a problem that an event tells; the log has all of it.
 const TOLD: usize = 500;
@@ -73,8 +72,4 @@ pub(super) fn reloaded(shared: &Shared, file: &Path, taken: &Result<(), ReloadEr
             _ => Map::new(),
         },
     });
-}
-
-fn unix_us() -> u64 {
-    u64::try_from(clock::unix_micros()).unwrap_or(0)
 }

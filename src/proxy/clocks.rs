@@ -86,3 +86,11 @@ fn next(flight: &Flight, deadline: Time) -> Time {
         None => deadline,
     }
 }
+
+/// The earlier of two times, where there are any.
+pub(super) fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

@@ -14,6 +14,7 @@ use scoring::outcome::Outcome;
 use scoring::time::{Span, Time};
 
 use super::attempt::Exchange;
+use super::clocks::earlier;
 use super::flight::Landing;
 use super::life::Life;
 use super::opening::Opened;
@@ -579,14 +580,6 @@ impl Relay {
 fn pace(opened: &Opened) -> Option<Pace> {
     let least = opened.exchange.clocks.min_tokens_per_second;
     Pace::new(least, opened.passage.progress().output_tokens())
-}
-
-/// The earlier of two times, where there are any.
-fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
 }
 
 /// What the client gets of a piece, and after it the last event.

@@ -10,37 +10,27 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, InvalidHeaderValue, USER_AGENT,
-};
+use http::header::InvalidHeaderValue;
 use http::uri::InvalidUri;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 
+use super::credential::{headers, signer};
+use super::lasting::Lasting;
 use super::listing::Listing;
 use super::picture::Studio;
-use super::recollection::Recollections;
 use super::sign::Signer;
 use super::till::{self, Tills};
-use super::tokens::Tokens;
-use crate::cache::Library;
-use crate::cache::embed::{Memo, Pool};
-use crate::config::{BaseUrl, Config, Dialect, HttpVersion, Key, LimitDialect, Provider, Scheme};
-use crate::dialects::bedrock::credentials::Credentials;
+use crate::config::{BaseUrl, Config, Dialect, HttpVersion, LimitDialect, Provider, Scheme};
 use crate::dialects::fixed::Omitted;
 use crate::dialects::format::{Endpoint, Format, Speaker};
 use crate::dialects::meeting::Malformed;
 use crate::dialects::openai::splice::ModelName;
 use crate::governance::prices::Book;
-use crate::governance::{Ledger, Sources};
 use crate::observe::Counter;
-use crate::observe::events::Events;
-use crate::observe::metrics::{Metrics, ModelHandles, RouteHandles};
-use crate::observe::reloads::Reloads;
+use crate::observe::metrics::{ModelHandles, RouteHandles};
 use crate::observe::story::Via;
-use crate::observe::watch::Watch;
-use crate::routing::{Maker, Makers, Model, Purposes, Registry, Sessions, Snapshot, Target};
-use crate::store::requests::Records;
-use crate::upstream::{self, Origin, Origins, Protocol, TlsError, Transport};
+use crate::routing::{Maker, Model, Purposes, Snapshot, Target};
+use crate::upstream::{self, Origin, Protocol, TlsError, Transport};
 
 /// Why a checked configuration cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -182,43 +172,6 @@ impl Wire {
     pub(super) fn lane(&self, endpoint: Endpoint) -> Option<&Lane> {
         self.lanes.get(endpoint.index())?.as_ref()
     }
-}
-
-/// What a snapshot is built with, besides the configuration; lives as long as the process.
-#[derive(Debug)]
-pub struct Lasting {
-    /// Statistics by identity.
-    pub registry: Arc<Registry>,
-    /// Origins by address.
-    pub origins: Origins,
-    /// All metrics.
-    pub metrics: Arc<Metrics>,
-    /// How the readings of the configuration went.
-    pub reloads: Arc<Reloads>,
-    /// What has changed and what was learned.
-    pub events: Arc<Events>,
-    /// What is seen of all this, second by second.
-    pub watch: Arc<Watch>,
-    /// Who made which response.
-    pub makers: Makers,
-    /// Which route served which session last.
-    pub sessions: Sessions,
-    /// What was told to clients and may be meant by its id.
-    pub recollections: Recollections,
-    /// Google's tokens.
-    pub tokens: Tokens,
-    /// The requests that are kept, if any are.
-    pub records: Option<Arc<Records>>,
-    /// Who has presented bad credentials.
-    pub sources: Sources,
-    /// What is kept of answers.
-    pub library: Arc<Library>,
-    /// What turns texts into vectors inside the process, where that is done here.
-    pub embedder: Option<Pool>,
-    /// Vectors of texts.
-    pub memo: Arc<Memo>,
-    /// Who may spend what, where books are kept.
-    pub ledger: Option<Arc<Ledger>>,
 }
 
 impl Serving {
@@ -431,53 +384,6 @@ fn via(name: &str, provider: &Provider, target: &Target, url: &BaseUrl) -> Via {
     }
 }
 
-/// Whether the secret of an account is no credential by itself: a service account's file, or a pair of Amazon's keys.
-fn is_signed(provider: &Provider, key: &Key) -> bool {
-    match provider.dialect {
-        Dialect::Bedrock => !key.secret.is_empty(),
-        Dialect::Vertex => key.secret.expose().trim_start().starts_with('{'),
-        _ => false,
-    }
-}
-
-/// What signs the requests of an account, where its key alone is not enough.
-fn signer(
-    provider: &Provider,
-    key: &Key,
-    url: &BaseUrl,
-    lasting: &Lasting,
-) -> Result<Option<Signer>, BuildError> {
-    if !is_signed(provider, key) {
-        return Ok(None);
-    }
-    let wrong = |why| BuildError::Credential {
-        provider: provider.name.clone(),
-        key: key.name.clone(),
-        why,
-    };
-    let secret = key.secret.expose();
-    if provider.dialect == Dialect::Vertex {
-        let held = lasting.tokens.of(secret).map_err(wrong)?;
-        return Ok(Some(Signer::Google(held)));
-    }
-    let credentials = Credentials::read(secret).map_err(wrong)?;
-    // The host names the region, unless it is a stand-in's or a private endpoint's.
-    let named = url
-        .host
-        .strip_prefix("bedrock-runtime.")
-        .and_then(|rest| rest.split('.').next());
-    let region = named.unwrap_or(if provider.region.is_empty() {
-        "us-east-1"
-    } else {
-        &provider.region
-    });
-    Ok(Some(Signer::Amazon {
-        credentials,
-        region: region.into(),
-        host: url.authority().into(),
-    }))
-}
-
 /// A bit for each endpoint that a route serves in other words than the client's.
 fn mixed(wires: &[Wire]) -> u32 {
     let other = |endpoint: &Endpoint| {
@@ -513,35 +419,6 @@ fn posts(
     Ok(posts)
 }
 
-/// The headers that every request of an account has.
-fn headers(provider: &Provider, key: &Key, url: &BaseUrl) -> Result<HeaderMap, BuildError> {
-    let header = |text: &str, what: &'static str| {
-        HeaderValue::from_str(text).map_err(|source| BuildError::Header {
-            provider: provider.name.clone(),
-            what,
-            source,
-        })
-    };
-    let mut headers = HeaderMap::with_capacity(8 + provider.headers.len());
-    headers.insert(HOST, header(&url.authority(), "address")?);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.insert(
-        USER_AGENT,
-        HeaderValue::from_static(concat!("trimtab/", env!("CARGO_PKG_VERSION"))),
-    );
-    for (name, value) in &provider.headers {
-        headers.insert(name.clone(), value.clone());
-    }
-    if !key.secret.is_empty() && !is_signed(provider, key) {
-        let (name, text) = credential(provider.dialect, key.secret.expose());
-        let mut value = header(&text, "key")?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-    }
-    Ok(headers)
-}
-
 const fn speaker<'a>(provider: &Provider, model: &'a str) -> Speaker<'a> {
     Speaker {
         dialect: provider.dialect,
@@ -575,21 +452,6 @@ fn version(provider: &Provider, url: &BaseUrl, path: &str) -> String {
             format!("{mark}api-version={version}")
         }
         _ => String::new(),
-    }
-}
-
-/// The header that carries a key.
-fn credential(dialect: Dialect, secret: &str) -> (HeaderName, String) {
-    match dialect {
-        Dialect::Azure => (HeaderName::from_static("api-key"), secret.to_owned()),
-        // Why: tokens of a subscription are bearer tokens, keys of the API are not.
-        Dialect::Anthropic if !secret.starts_with("sk-ant-oat") => {
-            (HeaderName::from_static("x-api-key"), secret.to_owned())
-        }
-        Dialect::Gemini => (HeaderName::from_static("x-goog-api-key"), secret.to_owned()),
-        Dialect::Fal => (AUTHORIZATION, format!("Key {secret}")),
-        Dialect::Bfl => (HeaderName::from_static("x-key"), secret.to_owned()),
-        _ => (AUTHORIZATION, format!("Bearer {secret}")),
     }
 }
 

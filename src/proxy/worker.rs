@@ -16,7 +16,8 @@ use rand::rngs::SmallRng;
 use scoring::retry::RetryBudget;
 
 use super::cached::Checks;
-use super::serving::{Lasting, Serving};
+use super::lasting::Lasting;
+use super::serving::Serving;
 use crate::clock;
 use crate::governance::Pen;
 use crate::observe::metrics::Metrics;

@@ -116,83 +116,66 @@ async fn respond(
         true => read(&head.headers, body, route.takes).await?,
         false => Map::new(),
     };
-    let run = match route.run {
+    let ask = Ask { path, query, body };
+    let reply = match route.run {
         Run::Plain(text) => {
             let body = Outgoing::whole(text(shared));
             return Ok(response(route.status, "application/json", body));
         }
+        Run::Live => {
+            let cut = head.extensions.get::<Cut>().cloned();
+            return seen::live(shared, &ask, cut.unwrap_or_default());
+        }
         Run::Cache(run) => {
             let counter = counter(shared);
-            let ask = Ask {
-                path,
-                query,
-                body: Map::new(),
-            };
-            let reply = blocking(gate, move || run(&counter, &ask)).await?;
-            return Ok(send(route, reply));
+            blocking(gate, move || run(&counter, &ask)).await
         }
         Run::File(run) => {
             let reloads = Arc::clone(&shared.lasting.reloads);
             let config = Arc::clone(&shared.serving.load().config);
-            let reply = blocking(gate, move || Ok(Reply::Json(run(&reloads, &config)))).await?;
-            return Ok(send(route, reply));
+            blocking(gate, move || Ok(Reply::Json(run(&reloads, &config)))).await
         }
         Run::Records(run) => {
-            let records = shared.lasting.records.clone().ok_or_else(|| {
-                Refusal::unavailable(
-                    "no requests are kept: set `keep` in [requests] to `memory` or `disk` and start again",
-                )
-            })?;
-            let ask = Ask {
-                path,
-                query,
-                body: Map::new(),
-            };
-            let reply = blocking(gate, move || run(&records, &ask)).await?;
-            return Ok(send(route, reply));
+            let records = shared.lasting.records.clone().ok_or_else(not_kept)?;
+            blocking(gate, move || run(&records, &ask)).await
         }
         Run::Seen(run) => {
             let view = View::of(shared);
-            let ask = Ask {
-                path,
-                query,
-                body: Map::new(),
-            };
-            let reply = blocking(gate, move || run(&view, &ask)).await?;
-            return Ok(send(route, reply));
-        }
-        Run::Live => {
-            let cut = head.extensions.get::<Cut>().cloned();
-            let ask = Ask {
-                query,
-                ..Ask::default()
-            };
-            return seen::live(shared, &ask, cut.unwrap_or_default());
+            blocking(gate, move || run(&view, &ask)).await
         }
         Run::Steer(run) => {
             let wheel = wheel(shared, office);
-            let ask = Ask { path, query, body };
-            let reply = blocking(gate, move || run(&wheel, &ask)).await?;
-            return Ok(send(route, reply));
+            blocking(gate, move || run(&wheel, &ask)).await
         }
-        Run::Office(run) => run,
+        Run::Office(run) => {
+            let desk = desk(shared, office.ok_or_else(no_ledger)?, route);
+            blocking(gate, move || run(&desk, &ask)).await
+        }
     };
-    let office = office.ok_or_else(|| {
-        Refusal::unavailable(
-            "no ledger is kept: add [governance] to the configuration file and start again",
-        )
-    })?;
+    Ok(send(route, reply?))
+}
+
+fn desk(shared: &Shared, office: &Arc<Office>, route: &Route) -> Desk {
     let config = Arc::clone(&shared.serving.load().config);
-    let desk = Desk {
+    Desk {
         office: Arc::clone(office),
         who: who(&config),
         config,
         at: clock::unix_micros(),
         kind: route.kind,
-    };
-    let ask = Ask { path, query, body };
-    let reply = blocking(gate, move || run(&desk, &ask)).await?;
-    Ok(send(route, reply))
+    }
+}
+
+fn no_ledger() -> Refusal {
+    Refusal::unavailable(
+        "no ledger is kept: add [governance] to the configuration file and start again",
+    )
+}
+
+fn not_kept() -> Refusal {
+    Refusal::unavailable(
+        "no requests are kept: set `keep` in [requests] to `memory` or `disk` and start again",
+    )
 }
 
 /// Does what may block on a thread where that may be.

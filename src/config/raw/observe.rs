@@ -18,7 +18,7 @@ pub(in crate::config) struct RawRequests {
     /// Where they are kept: `off`, in `memory` until the process ends, or on `disk` in `requests.db`.
     #[schemars(extend("default" = "memory"))]
     pub(in crate::config) keep: Option<At<RawKeep>>,
-    /// Size of what is kept in memory, about 50 bytes a request; at least 64KiB.
+    /// Size of what is kept in memory, about 60 bytes a request; at least 64KiB.
     #[schemars(extend("default" = written_size(Requests::MEMORY)))]
     pub(in crate::config) memory: Option<At<Size>>,
     /// Folder of `requests.db`, relative to the directory of this file. The default is that of `[governance]`.
