@@ -7,7 +7,7 @@
 //! - A request is counted once when it is decided and at most once when it has ended.
 //! - Weights are clipped at [`CLIP`], and what that takes away is known.
 
-use crate::atomics::{AtomicU64, Ordering};
+use crate::cell::Word;
 use crate::select::Compared;
 
 use super::estimate::{CLIPPED_MOST, Estimate, Kind, Refusal, UNSUPPORTED_MOST, estimate};
@@ -50,13 +50,13 @@ pub struct End {
 /// Sums over the requests of one model.
 #[derive(Debug)]
 pub struct Tally {
-    sampled: AtomicU64,
-    live_refused: AtomicU64,
-    shadow_refused: AtomicU64,
-    clipped: AtomicU64,
-    left_out: AtomicU64,
+    sampled: Word,
+    live_refused: Word,
+    shadow_refused: Word,
+    clipped: Word,
+    left_out: Word,
     /// Sums given up because others were faster; anything above 0 is a defect.
-    dropped: AtomicU64,
+    dropped: Word,
     overlap: Sum,
     unsupported: Sum,
     /// Weights as they were, and what clipping took away.
@@ -116,12 +116,12 @@ impl Tally {
     #[must_use]
     pub fn new(routes: usize) -> Self {
         Self {
-            sampled: AtomicU64::new(0),
-            live_refused: AtomicU64::new(0),
-            shadow_refused: AtomicU64::new(0),
-            clipped: AtomicU64::new(0),
-            left_out: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
+            sampled: Word::new(0),
+            live_refused: Word::new(0),
+            shadow_refused: Word::new(0),
+            clipped: Word::new(0),
+            left_out: Word::new(0),
+            dropped: Word::new(0),
             overlap: Sum::default(),
             unsupported: Sum::default(),
             weights: Sum::default(),
@@ -178,7 +178,7 @@ impl Tally {
     /// What follows from what was counted up to now.
     #[must_use]
     pub fn report(&self) -> Report {
-        let read = |it: &AtomicU64| it.load(Ordering::Relaxed);
+        let read = |it: &Word| it.load();
         let sampled = read(&self.sampled);
         let part = |sum: &Sum| sum.read() / (sampled as f64).max(1.0);
         let cost = self.cost.read();
@@ -224,8 +224,8 @@ impl Tally {
     }
 }
 
-fn count(counter: &AtomicU64, amount: u64) {
+fn count(counter: &Word, amount: u64) {
     if amount > 0 {
-        counter.fetch_add(amount, Ordering::Relaxed);
+        counter.fetch_add(amount);
     }
 }
