@@ -197,7 +197,7 @@ fn main() {
     };
     let page = records.search(&middle, wish, &mut || true).unwrap();
     let number = page.hits[7].with(|row, _| format!("req-{:016x}", row.number));
-    let named = page.hits.iter();
+    let mut named = page.hits.iter();
     let named = named.find_map(|hit| hit.with(|row, _| row.id.map(str::to_owned)));
     let id = |id: Id| Filter {
         id: Some(id),

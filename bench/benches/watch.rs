@@ -59,6 +59,7 @@ fn start() -> anyhow::Result<Gateway> {
     Ok(Gateway::start(config, None)?)
 }
 
+#[allow(clippy::panic, reason = "a bench has no other way to fail")]
 fn look(criterion: &mut Criterion) {
     let gateway = match start() {
         Ok(gateway) => gateway,

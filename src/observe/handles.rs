@@ -117,8 +117,8 @@ pub struct Metrics {
     /// When the configuration that runs was taken over, µs since 1970. A statistic; it guards nothing.
     reloaded_us: AtomicU64,
     process: Subjects,
-    models: Subjects,
-    routes: Subjects,
+    pub(super) models: Subjects,
+    pub(super) routes: Subjects,
     unknown_model: ModelHandles,
 }
 
@@ -150,7 +150,7 @@ pub struct ModelHandles {
 }
 
 impl ModelHandles {
-    fn of(subject: &Subject) -> Self {
+    pub(super) fn of(subject: &Subject) -> Self {
         let at = |metric, row| subject.counters(metric).at(row);
         Self {
             requests: subject.counters(names::REQUESTS),
@@ -226,7 +226,7 @@ pub struct RouteHandles {
 }
 
 impl RouteHandles {
-    fn of(subject: &Subject) -> Self {
+    pub(super) fn of(subject: &Subject) -> Self {
         Self {
             attempts: subject.counters(names::ATTEMPTS),
             failovers: subject.counters(names::FAILOVERS),
@@ -395,6 +395,7 @@ impl Metrics {
     pub fn prune(&self, now: Time) {
         self.models.prune(now);
         self.routes.prune(now);
+        self.sent.prune();
     }
 
     /// Requests that asked the cache, and those of them that it answered.

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::Spread;
-use super::handles::{Metrics, ModelHandles, RouteHandles};
+use super::handles::{Format, Metrics, ModelHandles, RouteHandles};
 use super::kinds::Ending;
-use super::meter::Counter;
+use super::meter::{Counter, Sheet};
 
 /// Attempts begun, by model and route: what shares are worked out of. Not exposed, since models times routes are too many labels.
 #[derive(Debug, Default)]
@@ -23,6 +23,12 @@ impl Sent {
             .or_default()
             .clone()
     }
+
+    /// Forgets what no snapshot and nobody else counts.
+    pub(super) fn prune(&self) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, counter| counter.is_shared());
+    }
 }
 
 impl Metrics {
@@ -30,6 +36,25 @@ impl Metrics {
     #[must_use]
     pub fn sent(&self, model: &str, route: &str) -> Counter {
         self.sent.of(model, route)
+    }
+
+    /// All that was counted, as Prometheus' text, without what is read at a scrape.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let text = self.expose(Format::Text, Sheet::default());
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    /// What all models have counted so far, those that are no more included.
+    #[must_use]
+    pub fn of_all_models(&self) -> ModelHandles {
+        ModelHandles::of(&self.models.sum())
+    }
+
+    /// What all routes have counted so far, those that are no more included.
+    #[must_use]
+    pub fn of_all_routes(&self) -> RouteHandles {
+        RouteHandles::of(&self.routes.sum())
     }
 
     /// Requests that the cache answered, and those that asked it in vain.

@@ -73,7 +73,7 @@ impl Block {
         lines.unwrap_or_default()
     }
 
-    fn add(&self, slot: usize, by: u64) {
+    pub(super) fn add(&self, slot: usize, by: u64) {
         add(self.mine(), slot, by);
     }
 
@@ -105,6 +105,11 @@ impl Default for Counter {
 impl Counter {
     pub(super) const fn new(block: Arc<Block>, slot: usize) -> Self {
         Self { block, slot }
+    }
+
+    /// Whether somebody else holds it, too.
+    pub(in crate::observe) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.block) > 1
     }
 
     /// Counts one.

@@ -200,6 +200,18 @@ impl Subjects {
         state.forgotten[place..place + metric.rows.len()].to_vec()
     }
 
+    /// What all of them have counted so far, the forgotten ones included, as one that nobody counts for.
+    pub(in crate::observe) fn sum(&self) -> Subject {
+        let sum = Subject::new(&self.layout);
+        let all = self.all();
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        for (slot, forgotten) in state.forgotten.iter().enumerate() {
+            let counted = all.iter().map(|(_, block)| block.get(slot));
+            sum.block.add(slot, counted.sum::<u64>() + forgotten);
+        }
+        sum
+    }
+
     /// How many subjects found no room.
     pub(in crate::observe) fn refused(&self) -> u64 {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -19,7 +19,7 @@ use super::sample::{
 };
 use crate::observe::Counter;
 use crate::observe::events::Events;
-use crate::observe::metrics::{Metrics, ModelHandles, RouteHandles};
+use crate::observe::metrics::{Metrics, RouteHandles};
 use crate::routing::{Identity, Model, Registry, Snapshot, Target};
 
 /// Input tokens of a typical request where none was seen: a page of text.
@@ -51,7 +51,6 @@ type Counters = Vec<(Arc<str>, Counter)>;
 /// The handles that were resolved so far.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    models: BTreeMap<Box<str>, ModelHandles>,
     sent: BTreeMap<Box<str>, (Arc<str>, Counters)>,
     routes: BTreeMap<Arc<str>, RouteHandles>,
 }
@@ -119,9 +118,10 @@ impl Reader {
                 }
             })
             .collect();
+        self.forget(models, &routes);
         let marks = Marks {
             at: now,
-            gateway: self.totals(scene, &routes),
+            gateway: totals(scene.metrics),
             routes,
             models: sent,
         };
@@ -173,40 +173,30 @@ impl Reader {
         entry.or_insert_with(|| metrics.route(name))
     }
 
-    /// Sums over every model and route that was ever served: requests of a former configuration may still end.
-    fn totals(&mut self, scene: &Scene<'_>, routes: &BTreeMap<Arc<str>, RouteCounts>) -> Totals {
-        let metrics = scene.metrics;
-        for model in &scene.routing.models {
-            if !self.models.contains_key(&model.name) {
-                let handles = metrics.model(&model.name);
-                self.models.insert(model.name.clone(), handles);
-            }
-        }
-        let (answered, unanswered) = metrics.cache();
-        let mut totals = Totals {
-            overhead: metrics.overhead.spread(),
-            answered,
-            unanswered,
-            ..Totals::default()
-        };
-        for handles in self.models.values().chain([metrics.unknown_model()]) {
-            for (sum, count) in totals.endings.iter_mut().zip(handles.endings()) {
-                *sum += count;
-            }
-            totals.durations.add(&handles.durations());
-            totals.tokens_in += handles.tokens_in.get();
-            totals.tokens_out += handles.tokens_out.get();
-            totals.saved += handles.saved.get();
-        }
-        for (name, handles) in &self.routes {
-            totals.failovers += handles.failovers();
-            totals.spend += handles.spend.get();
-            match routes.get(name) {
-                Some(counts) => totals.ttft.add(&counts.ttft),
-                None => totals.ttft.add(&handles.ttft.spread()),
-            }
-        }
-        totals
+    /// Forgets the handles of what is served no more: whoever holds one keeps its series alive.
+    fn forget(&mut self, models: &[Model], routes: &BTreeMap<Arc<str>, RouteCounts>) {
+        self.routes.retain(|name, _| routes.contains_key(name));
+        let is_served = |name: &str| models.iter().any(|model| *model.name == *name);
+        self.sent.retain(|name, _| is_served(name));
+    }
+}
+
+/// Sums over every model and route that was ever served: requests of a former configuration may still end.
+fn totals(metrics: &Metrics) -> Totals {
+    let (answered, unanswered) = metrics.cache();
+    let (models, routes) = (metrics.of_all_models(), metrics.of_all_routes());
+    Totals {
+        endings: models.endings(),
+        durations: models.durations(),
+        overhead: metrics.overhead.spread(),
+        ttft: routes.ttft.spread(),
+        tokens_in: models.tokens_in.get(),
+        tokens_out: models.tokens_out.get(),
+        spend: routes.spend.get(),
+        saved: models.saved.get(),
+        answered,
+        unanswered,
+        failovers: routes.failovers(),
     }
 }
 
