@@ -23,15 +23,17 @@ function item(event) {
 
 function evidence(found) {
   const told = evidenceText(found);
-  return told ? h("span", { class: "note", style: { display: "block" } }, named(told)) : null;
+  return told ? h("details", { class: "note" }, h("summary", {}, "what it rests on"), named(told)) : null;
 }
 
 // What an event rests on in one line; empty where it says nothing.
-export function evidenceText(found) {
-  return Object.entries(found ?? {}).map(([name, value]) => `${words(name)} ${plain(value)}`).join(" · ");
+function evidenceText(found) {
+  const told = Object.entries(found ?? {}).filter(([, value]) => value !== null);
+  return told.map(([name, value]) => `${words(name)} ${name.endsWith("_us") ? new Date(value / 1_000).toLocaleTimeString() : plain(value)}`).join(" · ");
 }
 
 function plain(value) {
   if (typeof value === "number") return String(Number(value.toPrecision(3)));
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
+  if (Array.isArray(value)) return value.map(plain).join(", ");
+  return typeof value === "object" && value !== null ? Object.entries(value).map(([name, part]) => `${words(name)} ${plain(part)}`).join(", ") : String(value);
 }

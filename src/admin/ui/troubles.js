@@ -1,7 +1,6 @@
 // What is wrong now, in words: from the last tick, the events and the budgets.
 
 import { ago, dollars, ms, percent, plural, seconds, words } from "./format.js";
-import { evidenceText } from "./events.js";
 import { word } from "./states.js";
 
 // A budget is nearly spent from here on.
@@ -20,7 +19,7 @@ function ofTheGateway(gateway) {
   }
   if (internal > 0) found.push({ subject: "The gateway", what: "fails on requests itself.", tone: "bad", href: "#/requests?ending=internal" });
   if (shed > 0) found.push({ subject: "Requests", what: `are refused for want of room: ${shed.toFixed(1)}/s.`, tone: "warn", href: "#/requests?ending=shed" });
-  if (retries !== null && retries !== undefined && retries < 0.1) found.push({ subject: "Retries", what: `are nearly used up: ${percent(retries)} left.`, tone: "warn" });
+  if (retries !== null && retries !== undefined && retries < 1) found.push({ subject: "Retries", what: "are used up: failed attempts are not tried again for now.", tone: "warn" });
   for (const [what, many] of Object.entries(dropped ?? {})) {
     if (many > 0) found.push({ subject: words(what), what: `were dropped since the start: ${plural(many, "piece")}.`, why: "Something that keeps or sends them is too slow.", tone: "warn" });
   }
@@ -34,11 +33,17 @@ function ofRoute(route, events) {
   if (route.state !== "healthy") {
     const event = latest("state");
     const since = event ? ` since ${ago(event.at_us).replace(" ago", "")}` : "";
-    found.push({ subject: route.route, what: `${route.state === "key_held" ? "has its key held" : `is ${word(route.state)}`}${since}.`, why: (event && (evidenceText(event.evidence) || event.what)) ?? reason(route), state: route.state, tone: "bad", href });
+    found.push({ subject: route.route, what: `${route.state === "key_held" ? "has its key held" : `is ${word(route.state)}`}${since}.`, why: because(event, route) ?? reason(route), state: route.state, tone: "bad", href });
   }
   if (route.hold) found.push({ subject: route.route, what: `waits ${seconds(route.hold.seconds_left)} more: ${words(route.hold.reason)}.`, tone: "warn", href });
   if (route.steered) found.push({ subject: route.route, what: `is ${route.steered} by an operator.`, why: latest("operator")?.what, tone: "info", href });
   return found;
+}
+
+// What the event says of it, without the names that stand above.
+function because(event, route) {
+  const said = event?.what.replace(`${route.route}: `, "").replace(/^\w+ -> \w+: /, "");
+  return said ? `${said[0].toUpperCase()}${said.slice(1)}.` : null;
 }
 
 // What weighs most in a route's cost beside its usual latency.

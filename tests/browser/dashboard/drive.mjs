@@ -329,18 +329,45 @@ async function manyRoutes(origin) {
 }
 
 // The page on a gateway that runs: what it has is shown, what it has not is said, nothing breaks.
+// What each page of a real gateway must show, whose providers are alder, birch and cedar.
+const REAL = {
+  now: "document.querySelector('#status').dataset.is === 'live' && document.querySelectorAll('.tile').length === 8 && parseFloat(document.querySelector('.tile dd.value').textContent) > 1 && document.querySelectorAll('.strip a').length === 3 && document.querySelector('.uplot canvas')",
+  routes: "document.querySelectorAll('table[class~=cards] tbody tr').length === 3 && document.querySelector('main').textContent.includes('cedar/demo/main')",
+  requests: "document.querySelectorAll('tbody tr').length >= 20 && document.querySelector('.pill.good')",
+  budgets: "document.querySelector('main').textContent.includes('ledger')",
+  cache: "document.querySelectorAll('.tile').length > 0",
+  simulator: "document.querySelector('.drop')",
+  config: "document.querySelector('main').textContent.length > 40",
+};
+
 async function onTheDemo(origin) {
   const host = new URL(origin).host;
   const one = await tab(browser);
-  for (const name of ["now", "routes", "requests", "budgets", "cache", "simulator", "config"]) {
+  for (const [name, holds] of Object.entries(REAL)) {
     await one.open(`${origin}/#/${name}`);
-    await one.until("document.querySelector('main').textContent.length > 40", `${name} on the demo`);
+    await one.until(holds, `${name} on the demo to show what is there`);
     await one.evaluate("new Promise((done) => setTimeout(done, 400))");
     await steady(one, `${name} on the demo`);
   }
+  await one.open(`${origin}/#/requests`);
+  await one.until("document.querySelector('tbody a')");
+  await one.click("tbody a");
+  await one.until("document.querySelector('.fall .track i') && document.querySelector('main').textContent.includes('/demo/main')", "a request's life on the demo");
+  // Alder begins to slow down a minute after the start: the page says so, in words, and why.
+  await one.open(`${origin}/#/now`);
+  for (let left = 120; left > 0 && !(await one.evaluate("document.querySelector('.wrong')?.textContent.includes('alder')")); left -= 1) await new Promise((done) => setTimeout(done, 500));
+  const said = await one.evaluate("document.querySelector('.wrong').textContent");
+  assert.match(said, /alder/, "the page names the provider that degrades");
+  await one.until("document.querySelector('.strip a[href*=\"alder\"]')", "its route on the strip");
+  await keep(one, "demo");
+  await one.open(`${origin}/#/routes/${encodeURIComponent("alder/demo/main")}`);
+  await one.until("document.querySelectorAll('.band rect').length > 1 && document.querySelectorAll('ol.list li').length > 0", "the route's states and events on the demo");
+  await steady(one, "a route on the demo");
+  await charts(one, "a route on the demo");
+  await keep(one, "demo-route");
   await clean(one, "on the demo", [host]);
   await one.close();
-  step("on a gateway that runs");
+  step(`on a gateway that runs: ${said.slice(0, 160)}`);
 }
 
 async function headers(origin) {

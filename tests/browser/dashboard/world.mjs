@@ -147,7 +147,7 @@ export function gatewayAt(routes, t) {
     saved_per_hour: rps * 0.62 * hit,
     cache_hit_ratio: hit,
     failovers: upstream * 4,
-    retry_budget_left: 1 - 0.6 * bad,
+    retry_budget_left: 500 * (1 - 0.6 * bad),
     connections: 48,
     dropped: { records: 0, spans: 0, log_lines: 0 },
   };
