@@ -1,7 +1,7 @@
 //! What is kept and sent of requests, for people to look at?
 //!
 //! # Invariants
-//! - As of [`settings`](super::settings): each default is a constant here, with its reason.
+//! - As of [`settings`](mod@super::settings): each default is a constant here, with its reason.
 //! - No content is kept unless it is asked for.
 
 use std::path::PathBuf;

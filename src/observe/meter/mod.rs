@@ -1,6 +1,6 @@
 //! How are metrics counted and written out? Their names are in [`metrics`](super::metrics).
 //!
-//! Everything that is counted of one subject (the process, a model, a route) stands in one [`Block`] of plain counters, which is there once for each shard of threads.
+//! Everything that is counted of one subject (the process, a model, a route) stands in one `Block` of plain counters, which is there once for each shard of threads.
 //! A handle is a block and a place in it, resolved when a snapshot is built; a scrape walks the subjects and adds the shards up.
 //!
 //! # Invariants

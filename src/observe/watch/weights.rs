@@ -5,7 +5,7 @@
 //!
 //! # Invariants
 //! - A model with too little traffic is neither honoured nor not.
-//! - What is told is one model's change at a time, and no two within [`QUIET`](super::changes::QUIET).
+//! - What is told is one model's change at a time, and no two within [`QUIET`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
