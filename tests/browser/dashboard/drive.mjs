@@ -332,7 +332,7 @@ async function manyRoutes(origin) {
 // What each page of a real gateway must show, whose providers are alder, birch and cedar.
 const REAL = {
   now: "document.querySelector('#status').dataset.is === 'live' && document.querySelectorAll('.tile').length === 8 && parseFloat(document.querySelector('.tile dd.value').textContent) > 1 && document.querySelectorAll('.strip a').length === 3 && document.querySelector('.uplot canvas')",
-  routes: "document.querySelectorAll('table[class~=cards] tbody tr').length === 3 && document.querySelector('main').textContent.includes('cedar/demo/main')",
+  routes: "document.querySelectorAll('table')[0]?.querySelectorAll('tbody tr').length === 3 && document.querySelector('main').textContent.includes('cedar/demo/main')",
   requests: "document.querySelectorAll('tbody tr').length >= 20 && document.querySelector('.pill.good')",
   budgets: "document.querySelector('main').textContent.includes('ledger')",
   cache: "document.querySelectorAll('.tile').length > 0",
