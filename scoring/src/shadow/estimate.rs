@@ -21,7 +21,8 @@ pub const CLIPPED_MOST: f64 = 0.05;
 
 /// Standard errors in half of a 95 % interval.
 ///
-/// 1.96 would do for a normal law; costs are skewed, and of some ninety answers of a route with a heavy tail (log-normal, σ = 1) it covers 90 %, this 93 %.
+/// 1.96 would do for a normal law; costs are skewed, and with some ninety answers of a route with a heavy tail (log-normal, σ = 1) it covered 90 % of 300 seeds.
+/// With this the tests' three worlds stay above 90 % of theirs; a mild one gets wider intervals than it needs.
 pub(super) const WIDTH: f64 = 2.2;
 /// Failures that may never be seen in a sample and still be expected in it, at 95 %: the rule of three.
 const UNSEEN: f64 = 3.0;
